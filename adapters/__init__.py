@@ -1,0 +1,1 @@
+"""The world outside: stores, keys, logs, the command line."""

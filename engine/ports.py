@@ -1,0 +1,185 @@
+"""What the engine asks of the world: a store, a sealer, a clock, a source of randomness.
+
+Rows are plain tuples. Every ``bytes`` cell with personal content has been sealed before it gets here; a store never
+sees a key. All instants are text in one form, ``YYYY-MM-DDTHH:MM:SS.ffffffZ`` (UTC), which sorts as time does.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import datetime
+from typing import NamedTuple, Protocol, TypeAlias
+
+Clock: TypeAlias = Callable[[], datetime]
+"""Answers the present instant, aware, in UTC."""
+
+Entropy: TypeAlias = Callable[[int], bytes]
+"""Answers that many bytes nobody can guess."""
+
+
+class RecordRow(NamedTuple):
+    """One sealed entry of an organisation's log: its exact bytes, their RFC 6962 leaf hash, and its payload cell."""
+
+    id: str
+    case: str | None
+    cseq: int | None
+    """Place in the case chain, from 1; None in the access stream."""
+    body: bytes
+    leaf: bytes
+    unit: str | None
+    """Retention unit whose key seals the payload."""
+    payload: bytes | None
+
+
+class CaseRow(NamedTuple):
+    case: str
+    version: int
+    head: bytes
+    """Leaf hash of the case's latest record."""
+    at: str
+    actor: str
+    shared: bytes
+    """Sealed: what the runs of the case share."""
+
+
+class RunRow(NamedTuple):
+    run: str
+    routine: str
+    rules: str
+    """Digest of the rules that the run is pinned to."""
+    state: str
+    person: str | None
+    opened: str
+    ended: str | None
+    snapshot: bytes
+    """Sealed: the run's facts and what is pending."""
+
+
+class DeadlineRow(NamedTuple):
+    """An index over what the records say; ``rebuild`` makes it anew, equal."""
+
+    case: str
+    run: str
+    deadline: str
+    due: str
+    """The earliest of internal date, legal date and critical time."""
+    legal: str | None
+    next: str
+    """When the clock next has something to do here: a reminder, the due instant, a lapse."""
+    stage: str
+    """What happens then: remind, pass or lapse; 'done' when the clock has nothing left to do."""
+
+
+class OutboxRow(NamedTuple):
+    id: str
+    """The hand-off's id, the same however often it is delivered."""
+    case: str
+    run: str
+    to: str
+    """Receiving organisation."""
+    at: str
+    cell: bytes
+    """Sealed under the sender's key."""
+
+
+class AnswerRow(NamedTuple):
+    """What an accepted command answered, kept so that the same key gets the same answer."""
+
+    actor: str
+    key: str
+    digest: str
+    """Digest of the command; the same key with another digest is refused."""
+    case: str
+    version: int
+    record: str
+
+
+class Loaded(NamedTuple):
+    case: CaseRow
+    runs: tuple[RunRow, ...]
+
+
+class Commit(NamedTuple):
+    """One accepted command, whole: all of it is stored in one transaction, or none."""
+
+    organisation: str
+    expected: int
+    """The version that the case must still have; 0 for a new case."""
+    case: CaseRow
+    records: tuple[RecordRow, ...]
+    runs: tuple[RunRow, ...] = ()
+    deadlines: tuple[DeadlineRow, ...] = ()
+    closed: tuple[tuple[str, str], ...] = ()
+    """(run, deadline) whose clock has stopped."""
+    outbox: tuple[OutboxRow, ...] = ()
+    answer: AnswerRow | None = None
+
+
+class Store(Protocol):
+    """Where an organisation's log and its indexes live. Every call names one organisation; none spans two.
+
+    Raises:
+        StoreError: the store cannot be used (``locked``, ``read_only``, ``full``, ``newer_schema``, ``older_schema``, ``io``).
+        Stale: ``commit`` found another version than expected; details: version, at, actor.
+        KeyReused: ``commit`` found the idempotency key taken by somebody faster.
+    """
+
+    def load(self, organisation: str, case: str) -> Loaded | None: ...
+    def answer(self, organisation: str, actor: str, key: str) -> AnswerRow | None: ...
+    def commit(self, commit: Commit) -> None: ...
+    def note(self, organisation: str, rows: Sequence[RecordRow]) -> None:
+        """Append to the access stream, all rows or none, under no case lock."""
+        ...
+
+    def case_records(self, organisation: str, case: str, *, after: int = 0) -> Iterator[RecordRow]:
+        """A case's records in order, from version ``after`` + 1."""
+        ...
+
+    def log(self, organisation: str, *, after: int = 0) -> Iterator[tuple[int, RecordRow]]:
+        """The organisation's whole log, both sequences, by index from ``after`` + 1 (the first index is 1)."""
+        ...
+
+    def cases(self, organisation: str) -> Iterator[str]: ...
+    def deadlines(self, organisation: str, *, until: str | None = None, case: str | None = None) -> list[DeadlineRow]:
+        """Open deadlines by ``next``, at most ``until`` inclusive when given; ``stage`` 'done' ones only when no ``until``."""
+        ...
+
+    def replace_deadlines(self, organisation: str, rows: Iterable[DeadlineRow]) -> None:
+        """Throw the organisation's deadline index away and put this one in its place."""
+        ...
+
+    def earlier(self, organisation: str, *, person: str, routine: str, states: Sequence[str], since: str, but: str) -> int:
+        """How many runs of that routine about that person ended in one of those states since then, case ``but`` left out."""
+        ...
+
+    def outbox(self, organisation: str) -> list[OutboxRow]:
+        """What has not been delivered yet, oldest first."""
+        ...
+
+    def delivered(self, organisation: str, id: str, at: str) -> None: ...
+    def publish(self, digest: str, kind: str, body: bytes) -> None:
+        """Keep the canonical bytes of a definition for ever; the same digest twice is no error."""
+        ...
+
+    def definition(self, digest: str) -> tuple[str, bytes] | None: ...
+    def mark(self, organisation: str, name: str) -> str | None:
+        """A small note the engine keeps about itself, such as when the clock last ran."""
+        ...
+
+    def set_mark(self, organisation: str, name: str, value: str) -> None: ...
+    def close(self) -> None: ...
+
+
+class Sealer(Protocol):
+    """Keeps what people wrote unreadable without its key, one key for each retention unit.
+
+    Raises:
+        SealError: the key is missing (``no_key``), or the cell was changed, moved or swapped (``bad_cell``).
+    """
+
+    def ensure(self, origin: str, unit: str) -> None:
+        """Make the unit's key if there is none, durable before this returns."""
+        ...
+
+    def seal(self, origin: str, unit: str, text: bytes, bound: bytes) -> bytes: ...
+    def open(self, origin: str, unit: str, cell: bytes, bound: bytes) -> bytes:
+        """``bound`` must be the very bytes given to ``seal``; it names where the cell belongs."""
+        ...
