@@ -1,0 +1,67 @@
+# stegvis: everything a person or a machine does here starts with one of these words.
+#
+#   make run             play the reference story and verify its log
+#   make test            the tests; ARGS="-k word" picks some
+#   make check           linter, formatter, types, layers
+#   make cover           the tests again, with branch coverage of routines/ and engine/
+#   make deep SCALE=1    the large and slow ones; SCALE=0.02 is a smaller run of the same
+#   make bench           figures, each beside its floor
+#   make clean           remove what was made here, .venv too
+#
+# All of them set up .venv first, once, and again when pyproject.toml or constraints.txt has changed.
+# Another Python: make clean, then make test PYTHON=python3.13
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-builtin-rules --no-print-directory
+
+PYTHON ?= $(shell for python in python3 python3.{11..19}; do \
+	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
+SCALE ?= 1
+ARGS ?=
+BIN := .venv/bin
+READY := .venv/ready
+
+.PHONY: run test check cover deep bench clean .venv
+
+run: $(READY)
+	@$(BIN)/stegvis play
+
+test: $(READY)
+	@$(BIN)/pytest --numprocesses auto --maxprocesses 4 $(ARGS)
+
+check: $(READY)
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+	@$(BIN)/basedpyright
+	@$(BIN)/lint-imports
+
+cover: $(READY)
+	@$(BIN)/pytest --numprocesses auto --maxprocesses 4 --cov --cov-report= $(ARGS)
+	@$(BIN)/coverage report --include='routines/*' --fail-under=95
+	@$(BIN)/coverage report --include='engine/*' --fail-under=95
+
+deep: $(READY)
+	@STEGVIS_SCALE=$(SCALE) $(BIN)/pytest -m deep $(ARGS)
+
+bench: $(READY)
+	@$(BIN)/python -m benchmarks $(ARGS)
+
+clean:
+	@rm -rf .venv build dist src/*.egg-info .coverage .coverage.* .hypothesis .import_linter_cache .pytest_cache .ruff_cache
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.venv: $(READY)
+
+$(READY): pyproject.toml constraints.txt
+	@if [ -z "$(PYTHON)" ] || ! $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))'; then \
+		echo "stegvis needs Python 3.11 or newer; say which: make $(MAKECMDGOALS) PYTHON=/path/to/python" >&2; exit 1; fi
+	@if ! $(PYTHON) -c 'import ensurepip, venv' 2>/dev/null; then \
+		echo "$(PYTHON) comes without venv. On Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; fi
+	@echo "Setting up .venv with $$($(PYTHON) --version); this takes about a minute."
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install -qq --upgrade --constraint constraints.txt pip
+	@$(BIN)/python -m pip install -qq --constraint constraints.txt --build-constraint constraints.txt \
+		--editable '.[cli,migrations,testing]' --group dev
+	@touch $@
