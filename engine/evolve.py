@@ -1,0 +1,157 @@
+"""evolve: what happened, folded into where the case stands. Needs no rules, no law and no key.
+
+An event whose body is sealed (or erased) still moves states and deadlines exactly; only the facts stay unknown.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import cast
+
+from stegvis.routines.errors import Broken
+from stegvis.routines.form import Value
+
+from .values import Case, Due, DueChange, Event, Head, Origin, Pending, Run, Sent
+
+_NOTHING: Mapping[str, object] = {}
+
+
+def evolve(case: Case | None, event: Event) -> Case:
+    """The case after the event.
+
+    Raises:
+        Broken: ``no_case`` or ``no_run``, when an event concerns what was never opened.
+    """
+    head = event.head
+    body = event.body or _NOTHING
+    kind = head["type"]
+    if case is None:
+        if kind != "case.open":
+            raise Broken("no_case")
+        run = _opened(head, body, 1)
+        return Case(head["case"], head["org"], 1, head["at"], head["actor"], head.get("acute", False), {run.id: run})
+    version = case.version + 1
+    if kind == "run.open":
+        run = _opened(head, body, version)
+    else:
+        before = case.runs.get(head["run"])
+        if before is None:
+            raise Broken("no_run")
+        run = _moved(before, head, body, version)
+    return Case(
+        case.id,
+        case.organisation,
+        version,
+        head["at"],
+        head["actor"],
+        case.acute or head.get("acute", False),
+        {**case.runs, run.id: run},
+    )
+
+
+def fold(events: Iterable[Event]) -> Case | None:
+    """Where a case stands after all its events."""
+    case: Case | None = None
+    for event in events:
+        case = evolve(case, event)
+    return case
+
+
+def _opened(head: Head, body: Mapping[str, object], version: int) -> Run:
+    facts = cast("Mapping[str, Value]", body.get("facts", _NOTHING))
+    hof = head.get("hof")
+    origin = Origin(hof["id"], hof["kind"], hof["org"]) if hof is not None and hof.get("dir") == "received" else None
+    hap = head["hap"]
+    owed = {name: head["actor"] for name in head.get("owed", ())}
+    return Run(
+        head["run"],
+        head["rtn"],
+        head["def"],
+        head["to"],
+        head.get("person"),
+        hap,
+        hap if head.get("end", False) else None,
+        facts,
+        _clocks(_NO_DUE, head.get("due", ())),
+        owed=owed,
+        sent=_sending({}, head) if hof is not None and hof.get("dir") == "sent" else {},
+        origin=origin,
+        said=dict.fromkeys(facts, version),
+    )
+
+
+_NO_DUE: Mapping[str, Due] = {}
+
+
+def _clocks(due: Mapping[str, Due], changes: Iterable[DueChange]) -> Mapping[str, Due]:
+    clocks = dict(due)
+    for change in changes:
+        if "closed" in change:
+            clocks.pop(change["id"], None)
+        else:
+            clocks[change["id"]] = Due(
+                change["shown"],
+                change["internal"],
+                change.get("legal"),
+                change.get("crit"),
+                change["law"],
+                change["since"],
+                change.get("passed", False),
+                change.get("reminded", 0),
+                change.get("moved", False),
+            )
+    return clocks
+
+
+def _sending(sent: Mapping[str, Sent], head: Head) -> Mapping[str, Sent]:
+    hof = head["hof"]
+    return {**sent, hof["id"]: Sent(head["trg"], hof["kind"], hof["org"], "sent")}
+
+
+def _moved(run: Run, head: Head, body: Mapping[str, object], version: int) -> Run:
+    step = head.get("step")
+    facts, said, corrected, sent, owed = run.facts, run.said, run.corrected, run.sent, run.owed
+    given = cast("Mapping[str, Value]", body.get("facts", _NOTHING))
+    pending = run.pending
+    target = head.get("to", run.state)
+    if target != run.state:
+        pending = None
+    if step == "propose":
+        pending = Pending(head["trg"], head["actor"], head["role"], head["at"], given)
+    elif given:
+        facts = {**facts, **given}
+        said = {**said, **dict.fromkeys(given, version)}
+    if "corr" in head and given:
+        corrected = {**corrected, **dict.fromkeys(given, head["corr"])}
+    hof = head.get("hof")
+    if hof is not None:
+        if hof.get("dir") == "sent":
+            sent = _sending(sent, head)
+        elif hof["id"] in sent and "status" in hof:
+            sent = {**sent, hof["id"]: sent[hof["id"]]._replace(status=hof["status"])}
+    if "owed" in head:
+        owed = {**owed, **dict.fromkeys(head["owed"], head["actor"])}
+    if "paid" in head:
+        owed = {name: actor for name, actor in owed.items() if name not in head["paid"]}
+    due = run.due if "due" not in head else _clocks(run.due, head["due"])
+    ended = run.ended
+    if head.get("end", False):
+        ended = ended or head["hap"]
+    elif target != run.state:
+        ended = None
+    return Run(
+        run.id,
+        run.routine,
+        run.rules,
+        target,
+        run.person,
+        run.opened,
+        ended,
+        facts,
+        due,
+        head.get("hold", run.holder),
+        pending,
+        owed,
+        sent,
+        run.origin,
+        corrected,
+        said,
+    )

@@ -1,0 +1,59 @@
+"""Facts worked out from others at the instant of a step: age groups, time since, what is known, earlier runs."""
+
+from collections.abc import Mapping
+from datetime import date, datetime
+
+from dateutil.relativedelta import relativedelta
+
+from stegvis.routines.form import Value
+from stegvis.routines.model import Derived
+from stegvis.routines.rules import AGE_GROUPS, Rules
+
+from .instants import local_day, moment_of
+from .values import Facts
+
+_AGES = (12, 15, 18, 21)
+
+
+def age_group(born: str, on: date) -> str:
+    """The band of age on that day; somebody born on 29 February has the birthday on 1 March in other years."""
+    birth = date.fromisoformat(born)
+    years = on.year - birth.year - ((on.month, on.day) < (birth.month, birth.day))
+    return AGE_GROUPS[sum(years >= limit for limit in _AGES)]
+
+
+def next_birthday_that_matters(born: str, on: date) -> date | None:
+    """The next day on which the age group changes (12, 15, 18, 21 years), if there is one."""
+    birth = date.fromisoformat(born)
+    coming = [birth + relativedelta(years=limit) for limit in _AGES]
+    return next((day for day in coming if day > on), None)
+
+
+def with_derived(rules: Rules, names: tuple[str, ...], facts: Facts, outside: Mapping[str, int], now: datetime) -> Facts:
+    """The facts with those derived ones beside them; an unknown source leaves its derived fact unknown."""
+    if not names:
+        return facts
+    known: dict[str, Value] = dict(facts)
+    for name in names:
+        value = _derive(rules.routine.derived[name], name, known, outside, now, rules)
+        if value is not None:
+            known[name] = value
+    return known
+
+
+def _derive(one: Derived, name: str, known: Mapping[str, Value], outside: Mapping[str, int], now: datetime, rules: Rules) -> Value:
+    if one.known is not None:
+        return known.get(one.known) is not None
+    if one.earlier is not None:
+        return outside.get(name)
+    condition = rules.derived[name]
+    if condition is not None:
+        return condition.evaluate(known)
+    source = known.get(one.age_group or one.since or "")
+    if not isinstance(source, str):
+        return None
+    if one.age_group is not None:
+        return age_group(source, local_day(now))
+    if len(source) == 10:  # noqa: PLR2004 - a date is counted in days, an instant in hours
+        return (local_day(now) - date.fromisoformat(source)).days
+    return int((now - moment_of(source)).total_seconds() // 3600)

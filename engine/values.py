@@ -1,0 +1,315 @@
+"""The values that the core works on: who acts, what they ask, where a case stands, what the answer is.
+
+Everything here is immutable by convention and by type: the core never changes a value, it makes the next one.
+Instants are text in one form (see ports.py); a *person* is an opaque key, never a name or a number.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal, NamedTuple, TypeAlias, TypedDict
+
+from stegvis.routines.form import Value
+from stegvis.routines.text import Text
+
+Facts: TypeAlias = Mapping[str, Value]
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who acts, as the host vouches for it (handläggare, personal).
+
+    Attributes:
+        id: opaque key of the person in the host's directory; never a name or a personal number.
+        roles: role ids of definitions/roles.yaml that the person holds.
+        unit: the unit in which they act.
+        organisation: the authority or board (myndighet, nämnd) whose log this goes to.
+        delegations: decisions the person may take (delegationsordning), by id in roles.yaml.
+        qualified: has the competence of SoL 25 kap. 1 § where a step demands it.
+    """
+
+    id: str
+    roles: frozenset[str]
+    unit: str
+    organisation: str
+    delegations: frozenset[str] = frozenset()
+    qualified: bool = False
+
+    def __init__(  # noqa: PLR0913 - these are the six things a court asks about an actor
+        self,
+        id: str,  # noqa: A002 - the word of the field
+        *,
+        roles: "set[str] | frozenset[str]",
+        unit: str,
+        organisation: str,
+        delegations: "set[str] | frozenset[str]" = frozenset(),
+        qualified: bool = False,
+    ) -> None:
+        put = object.__setattr__
+        put(self, "id", id)
+        put(self, "roles", frozenset(roles))
+        put(self, "unit", unit)
+        put(self, "organisation", organisation)
+        put(self, "delegations", frozenset(delegations))
+        put(self, "qualified", qualified)
+
+
+class Due(NamedTuple):
+    """A running deadline: computed once, into the event that started it."""
+
+    shown: str
+    """The instant people are shown: the earliest of internal date, legal date and critical time."""
+    internal: str
+    """Never moves; drives reminders."""
+    legal: str | None
+    """May move by a declared prolonging; drives "late" and "lapsed". None where the law says at once, without a number."""
+    critical: str | None
+    """When it would be too late whatever the law says: school ends, a plane leaves."""
+    law: str
+    since: str
+    passed: bool = False
+    reminded: int = 0
+    moved: bool = False
+    """Whether the legal date was moved by a decision."""
+
+
+class Pending(NamedTuple):
+    """A step that waits for a second person."""
+
+    trigger: str
+    actor: str
+    role: str
+    at: str
+    form: Facts
+
+
+class Sent(NamedTuple):
+    """A hand-off that left this run."""
+
+    trigger: str
+    kind: str
+    to: str
+    status: str
+
+
+class Origin(NamedTuple):
+    """The hand-off that opened this run."""
+
+    id: str
+    kind: str
+    organisation: str
+
+
+class Run(NamedTuple):
+    """One execution of one routine in a case."""
+
+    id: str
+    routine: str
+    rules: str
+    state: str
+    person: str | None
+    opened: str
+    ended: str | None
+    facts: Facts
+    due: Mapping[str, Due]
+    holder: str | None = None
+    pending: Pending | None = None
+    owed: Mapping[str, str] = {}
+    """Steps whose form is to be completed or which are to be reviewed: ``step.complete`` -> actor who took the step."""
+    sent: Mapping[str, Sent] = {}
+    origin: Origin | None = None
+    corrected: Mapping[str, str] = {}
+    """Fact -> id of the record whose answer was corrected."""
+    said: Mapping[str, int] = {}
+    """Fact -> version of the case at which it was last answered."""
+
+
+class Case(NamedTuple):
+    """One person's file at one organisation (ärende, personakt)."""
+
+    id: str
+    organisation: str
+    version: int
+    at: str
+    actor: str
+    acute: bool
+    runs: Mapping[str, Run]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Command:
+    """What somebody asks for. ``kind`` 'take' goes through a transition; the others have rules of their own.
+
+    Attributes:
+        kind: open, take, correct, receive (a hand-off arrives), answered (a reply arrives), tick (the clock).
+        run: the run it concerns; for 'open' the new run's id, given by the shell.
+        trigger: the step, or the routine's id for 'open'.
+        form: answers by field name, for 'correct' by fact name.
+        happened: when it happened, if earlier than now (later entry, efterregistrering).
+        overrides: guard id -> reason, for guards that somebody may step over.
+        person: opaque key of the person the case is about.
+        reason: why, for a correction.
+        corrects: id of the record that is corrected.
+        outside: facts that the shell looked up: derived name -> number of earlier runs.
+        message: the hand-off or reply that arrived.
+        seen: digest of the guide that stood on the screen.
+        digest: digest of the command, for idempotency.
+    """
+
+    kind: Literal["open", "take", "correct", "receive", "answered", "tick"]
+    run: str
+    trigger: str
+    form: Mapping[str, object] = field(default_factory=dict[str, object])
+    happened: str | None = None
+    overrides: Mapping[str, str] = field(default_factory=dict[str, str])
+    person: str | None = None
+    reason: str | None = None
+    corrects: str | None = None
+    outside: Mapping[str, int] = field(default_factory=dict[str, int])
+    message: "Message | None" = None
+    seen: str | None = None
+    digest: str | None = None
+    fresh: str | None = None
+    """Id for a second run that the step may open (acute)."""
+
+
+class Message(NamedTuple):
+    """What crosses the border between two organisations."""
+
+    id: str
+    kind: Literal["report", "consultation", "referral", "transfer", "reply"]
+    sender: str
+    receiver: str
+    basis: str
+    at: str
+    protected_identity: str
+    """yes, no or unknown: travels always."""
+    routine: str | None
+    about: str | None
+    """For a reply, or a consultation about an earlier hand-off: that hand-off's id."""
+    status: str | None
+    facts: Facts
+
+
+class GuardResult(TypedDict):
+    id: str
+    ver: str
+    out: Literal["true", "false", "unknown", "overridden"]
+
+
+class DueChange(TypedDict, total=False):
+    id: str
+    shown: str
+    internal: str
+    legal: str
+    crit: str
+    law: str
+    since: str
+    closed: Literal["kept", "late", "moot"]
+    passed: bool
+    reminded: int
+    moved: bool
+
+
+class HandOffHead(TypedDict, total=False):
+    id: str
+    kind: str
+    dir: Literal["sent", "received", "answered"]
+    org: str
+    digest: str
+    trg: str
+    status: str
+
+
+Head = TypedDict(
+    "Head",
+    {
+        "type": str,
+        "case": str,
+        "run": str,
+        "rtn": str,
+        "person": str,
+        "trg": str,
+        "step": str,
+        "end": bool,
+        "from": str,
+        "to": str,
+        "guards": list[GuardResult],
+        "actor": str,
+        "role": str,
+        "unit": str,
+        "org": str,
+        "dlg": str,
+        "purpose": str,
+        "basis": list[str],
+        "hap": str,
+        "at": str,
+        "seen": str,
+        "cmd": str,
+        "corr": str,
+        "hof": HandOffHead,
+        "due": list[DueChange],
+        "hold": str,
+        "owed": list[str],
+        "paid": list[str],
+        "acute": bool,
+        "def": str,
+        "gui": str,
+        "law": str,
+        "cal": str,
+        "why": list[str],
+    },
+    total=False,
+)
+"""The part of an event that stands open in the record: codes, keys, digests and instants; never what people wrote.
+
+``def``, ``gui``, ``law``, ``cal``: digests of the rules, guidance, law and calendar used. ``hap``: when it happened;
+``at``: when it was decided, by the application's clock. ``hof``: the hand-off; ``due``: what became of deadlines; ``owed``
+and ``paid``: forms to complete and steps to review; ``why``: codes of the reasons of a refusal.
+"""
+
+
+class Event(NamedTuple):
+    """What happened, as the core says it. Everything that folding needs is in it."""
+
+    head: Head
+    body: Mapping[str, object] | None
+    """What people wrote; sealed in the payload. None when it has been erased or may not be read."""
+    reads: tuple[tuple[str, Mapping[str, Value]], ...] = ()
+    """For each guard the facts it rested on, for the commitments."""
+
+
+class Reason(NamedTuple):
+    """Why not: one of all the reasons, and what would remove it (hinder och åtgärd)."""
+
+    code: str
+    says: Text
+    do: Text
+    kind: Literal["not_yet", "not_you", "missing", "invalid", "forbidden", "stale", "unknown"]
+    about: str | None = None
+    """The guard, field, role or state it concerns; None where the actor may not know."""
+
+    def text(self, lang: Literal["sv", "en"] = "sv") -> str:
+        return self.says(lang)
+
+    def remedy(self, lang: Literal["sv", "en"] = "sv") -> str:
+        return self.do(lang)
+
+
+class Effect(NamedTuple):
+    """What the shell must do with an accepted command beside storing its events: a message for the outbox."""
+
+    message: Message
+
+
+class Accepted(NamedTuple):
+    events: tuple[Event, ...]
+    effects: tuple[Effect, ...] = ()
+    case: Case | None = None
+    """The case after the events, so that the shell need not fold them again."""
+
+
+class Denied(NamedTuple):
+    reasons: tuple[Reason, ...]
+
+
+Decision: TypeAlias = Accepted | Denied

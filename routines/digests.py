@@ -1,0 +1,71 @@
+"""Canonical bytes and the digests of a definition: rules and guidance.
+
+Canonical JSON here is RFC 8785 within a profile (ASCII keys, no floats, whole numbers within 2**53), so orjson's sorted
+output is it byte for byte. A routine's data is split in two before models fill in defaults: *rules* is what the engine
+enforces, *guidance* is what people are told. ``join`` puts them together again, so that both can be stored for ever
+and an old run can always be read under the words of its time.
+"""
+
+from collections.abc import Mapping
+from hashlib import sha256
+from typing import TypeAlias, cast
+
+import orjson
+
+Json: TypeAlias = "dict[str, Json] | list[Json] | str | int | bool | None"
+
+_TOLD = frozenset({"title", "now", "why", "help", "says", "do", "text", "never", "call", "waiting", "label", "adopted", "valid"})
+"""Keys whose value people are told; never part of the rules, except as a name people chose (inside ``_NAMED``)."""
+
+_NAMED = frozenset({"of", "fields", "rows", "states", "transitions", "shared", "forms", "handed", "derived", "deadlines", "carries", "sets"})
+"""Keys whose children are names from the definition, so a child called ``title`` is no text."""
+
+
+def canonical(value: object) -> bytes:
+    """The one way of writing a value in the profile as bytes."""
+    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+
+
+def digest(value: object) -> str:
+    """SHA-256 of the canonical bytes, lower-case hex."""
+    return sha256(canonical(value)).hexdigest()
+
+
+def split(data: Mapping[str, Json]) -> tuple[dict[str, Json], dict[str, Json]]:
+    """A routine's data as (rules, guidance); guidance maps JSON pointers to what was taken out."""
+    told: dict[str, Json] = {}
+    return cast("dict[str, Json]", _split(dict(data), "", told, names=False)), told
+
+
+def _split(value: Json, pointer: str, told: dict[str, Json], *, names: bool) -> Json:
+    if isinstance(value, list):
+        return [_split(item, f"{pointer}/{number}", told, names=False) for number, item in enumerate(value)]
+    if not isinstance(value, dict):
+        return value
+    kept: dict[str, Json] = {}
+    for key, item in value.items():
+        below = f"{pointer}/{key}"
+        if key in _TOLD and not names:
+            told[below] = item
+        elif names and _is_text(item):
+            told[below] = item
+            kept[key] = None
+        else:
+            kept[key] = _split(item, below, told, names=key in _NAMED and not names)
+    return kept
+
+
+def _is_text(value: Json) -> bool:
+    return isinstance(value, dict) and bool(value) and value.keys() <= {"sv", "en"} and all(isinstance(v, str) for v in value.values())
+
+
+def join(rules: Json, guidance: Mapping[str, Json]) -> dict[str, Json]:
+    """Puts back what ``split`` took out."""
+    whole = cast("dict[str, Json]", orjson.loads(canonical(rules)))
+    for pointer, value in guidance.items():
+        *way, last = pointer[1:].split("/")
+        place: Json = whole
+        for step in way:
+            place = place[int(step)] if isinstance(place, list) else cast("dict[str, Json]", place)[step]
+        cast("dict[str, Json]", place)[last] = value
+    return whole

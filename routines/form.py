@@ -1,0 +1,241 @@
+"""Forms (blanketter): what a step asks, with typed fields, and the reading of what somebody answered.
+
+Answers are kept as plain JSON values: choices and references as text, dates as ``YYYY-MM-DD``, instants as
+``YYYY-MM-DDTHH:MM:SS.ffffffZ`` in UTC, numbers as whole numbers, lists as lists of rows. Nothing is ever echoed in a
+problem: it names the field and what is wrong, never the value.
+"""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, date, datetime
+from typing import Annotated, Literal, NamedTuple, TypeAlias
+
+from pydantic import Field as Limits
+from pydantic import StringConstraints
+
+from .facttypes import FactType
+from .text import FactName, Model, Name, Text
+
+Value: TypeAlias = "str | int | bool | list[str] | list[dict[str, Value]] | None"
+Given: TypeAlias = Mapping[str, object]
+
+Kind: TypeAlias = Literal["choice", "boolean", "text", "number", "date", "instant", "person", "actor", "list"]
+Part: TypeAlias = Literal["fact", "decision", "assessment", "protected"]
+"""Which part of the file an answer belongs to: ``decision`` text a party may read (beslutstext), ``assessment`` is case
+material (bedömning), ``protected`` is what must not reach the family (barnets ord, vistelse, uppgiftslämnare)."""
+
+TEXT_LIMIT = 10_000
+ROW_LIMIT = 50
+
+
+class Field(Model):
+    """One question. ``see`` names the roles that may read the answer; empty means everyone who may read the run."""
+
+    type: Kind
+    title: Text
+    why: Text | None = None
+    of: Annotated[dict[Name, Text], Limits(min_length=2)] | None = None
+    multiple: bool = False
+    rows: Annotated[dict[Name, "Field"], Limits(min_length=1)] | None = None
+    required: bool = True
+    when: str | dict[str, object] | None = None
+    part: Part = "fact"
+    secrecy: Name = "ordinary"
+    see: tuple[Name, ...] = ()
+    feeds_from: Annotated[FactName | None, Limits(alias="from")] = None
+    past: bool = False
+    longest: Annotated[int, Limits(ge=1, le=TEXT_LIMIT)] = 4_000
+    least: int | None = None
+    most: int | None = None
+
+
+class Form(Model):
+    """A set of questions asked together."""
+
+    title: Text | None = None
+    fields: Annotated[dict[Name, Field], Limits(min_length=1)]
+
+
+Reference: TypeAlias = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_.-]{0,63}$")]
+_REFERENCE = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,63}\Z")
+_IDENTITY = re.compile(r"\d{6}[-+]?\d{4}")
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\x80-\x9f\ud800-\udfff\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+
+
+class Problem(NamedTuple):
+    """What is wrong with one answer: a stable code and the field, never the value."""
+
+    code: str
+    field: str
+
+
+class Rejected(Exception):  # noqa: N818 - a signal inside this module, not an error of the library
+    """An answer cannot be read."""
+
+
+def is_reference(value: object) -> bool:
+    """Whether this is an opaque key: short, ASCII, and without anything like a personal number (personnummer)."""
+    return isinstance(value, str) and _REFERENCE.match(value) is not None and _IDENTITY.search(value) is None
+
+
+def instant_text(moment: datetime) -> str:
+    """An aware instant in the one form that sorts as time does."""
+    moment = moment.astimezone(UTC)
+    return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond:06d}Z" if moment.year >= 1000 else _old()
+
+
+def _old() -> str:
+    raise Rejected("not_instant")
+
+
+def read_instant(value: object) -> str:
+    """The instant of an aware datetime or an ISO text with offset, as text; raises Rejected with a code."""
+    if isinstance(value, str):
+        try:
+            value = datetime.fromisoformat(value)
+        except ValueError:
+            raise Rejected("not_instant") from None
+    if not isinstance(value, datetime):
+        raise Rejected("not_instant")
+    if value.tzinfo is None:
+        raise Rejected("naive_instant")
+    try:
+        return instant_text(value)
+    except (OverflowError, ValueError):
+        raise Rejected("not_instant") from None
+
+
+def _read_date(value: object) -> str:
+    if isinstance(value, date) and not isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, str) and len(value) == 10:  # noqa: PLR2004 - the length of YYYY-MM-DD
+        try:
+            return date.fromisoformat(value).isoformat()
+        except ValueError:
+            pass
+    raise Rejected("not_date")
+
+
+def _read_text(value: object, field: Field) -> str:
+    if not isinstance(value, str):
+        raise Rejected("not_text")
+    if len(value) > field.longest:
+        raise Rejected("too_long")
+    if _CONTROL.search(value):
+        raise Rejected("control_characters")
+    if not value.strip():
+        raise Rejected("missing")
+    return value
+
+
+def _read_number(value: object, field: Field) -> int:
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise Rejected("not_number")
+    if (field.least is not None and value < field.least) or (field.most is not None and value > field.most):
+        raise Rejected("out_of_range")
+    if abs(value) >= 2**53:
+        raise Rejected("out_of_range")
+    return value
+
+
+def _read_boolean(value: object, _: Field) -> bool:
+    if not isinstance(value, bool):
+        raise Rejected("not_boolean")
+    return value
+
+
+def _read_choice(value: object, field: Field) -> Value:
+    options = field.of or {}
+    if not field.multiple:
+        if not isinstance(value, str) or value not in options:
+            raise Rejected("not_a_choice")
+        return value
+    if not isinstance(value, list | tuple):
+        raise Rejected("not_a_list")
+    chosen = list[str]()
+    for one in value:  # pyright: ignore[reportUnknownVariableType]
+        if not isinstance(one, str) or one not in options or one in chosen:
+            raise Rejected("not_a_choice")
+        chosen.append(one)
+    return chosen
+
+
+def _read_reference(value: object, _: Field) -> str:
+    if not isinstance(value, str) or not is_reference(value):
+        raise Rejected("not_a_reference")
+    return value
+
+
+_READERS: Mapping[str, Callable[[object, Field], Value]] = {
+    "text": _read_text,
+    "number": _read_number,
+    "boolean": _read_boolean,
+    "choice": _read_choice,
+    "person": _read_reference,
+    "actor": _read_reference,
+    "date": lambda value, _: _read_date(value),
+    "instant": lambda value, _: read_instant(value),
+}
+
+
+def read_answers(fields: Mapping[str, Field], given: Given, *, now: str, today: str, prefix: str = "") -> tuple[dict[str, Value], list[Problem]]:
+    """Read every given answer against its field's type; whether fields are missing is asked elsewhere.
+
+    Args:
+        fields: the form's fields by name.
+        given: what was answered, by field name; None means "not known" and is left out.
+        now, today: the present instant, and the local date, for fields that may not lie in the future.
+        prefix: put before field names in problems, for rows of a list.
+    """
+    answers: dict[str, Value] = {}
+    problems: list[Problem] = []
+    for name, value in given.items():
+        field = fields.get(name)
+        if field is None:
+            problems.append(Problem("unknown_field", prefix + (name if _REFERENCE.match(name) else "?")))
+        elif value is not None:
+            try:
+                if field.type == "list":
+                    answers[name] = _read_rows(field, value, problems, now=now, today=today, prefix=f"{prefix}{name}")
+                    continue
+                answer = _READERS[field.type](value, field)
+                if field.past and isinstance(answer, str) and answer > (today if field.type == "date" else now):
+                    raise Rejected("future")
+                answers[name] = answer
+            except Rejected as no:
+                problems.append(Problem(str(no), prefix + name))
+    return answers, problems
+
+
+def _read_rows(field: Field, value: object, problems: list[Problem], *, now: str, today: str, prefix: str) -> "list[dict[str, Value]]":
+    if not isinstance(value, list | tuple):
+        raise Rejected("not_a_list")
+    if len(value) > ROW_LIMIT:  # pyright: ignore[reportUnknownArgumentType]
+        raise Rejected("too_many_rows")
+    rows: list[dict[str, Value]] = []
+    for number, row in enumerate(value):  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
+        if not isinstance(row, Mapping):
+            raise Rejected("not_a_list")
+        inside = f"{prefix}[{number}]."
+        columns = field.rows or {}
+        answers, wrong = read_answers(columns, {str(k): v for k, v in row.items()}, now=now, today=today, prefix=inside)  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
+        problems.extend(wrong)
+        named = {problem.field for problem in wrong}
+        problems.extend(
+            Problem("missing", inside + name)
+            for name, column in columns.items()
+            if column.required and name not in answers and inside + name not in named
+        )
+        rows.append(answers)
+    return rows
+
+
+def fact_type(field: Field) -> FactType:
+    """What a guard may ask of the field's answer."""
+    rows = {name: fact_type(column) for name, column in (field.rows or {}).items()}
+    return FactType(kind=field.type, options=tuple(field.of or ()), rows=rows, multiple=field.multiple)
+
+
+def protected_fields(fields: Mapping[str, Field]) -> Sequence[str]:
+    """Names of the fields whose answers must not reach a decision text."""
+    return [name for name, field in fields.items() if field.part == "protected"]
