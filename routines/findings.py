@@ -9,11 +9,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal, NamedTuple, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, TypeAdapter
+from pydantic import TypeAdapter
 
 from .errors import StegvisError
+from .text import Lang, Model, Text
 
-Lang: TypeAlias = Literal["sv", "en"]
 Severity: TypeAlias = Literal["error", "warning"]
 
 
@@ -56,13 +56,11 @@ class BadDefinition(StegvisError):
         super().__init__(file=first.file, line=line, column=column, rule=first.rule, findings=len(self.findings))
 
 
-class Wording(BaseModel):
-    """How one rule speaks, in each language: what is wrong, and what to do about it."""
+class Wording(Model):
+    """How one rule speaks: what is wrong, and what to do about it."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    says: dict[Lang, str]
-    do: dict[Lang, str]
+    says: Text
+    do: Text
 
 
 Catalogue: TypeAlias = Mapping[str, Wording]
@@ -78,15 +76,15 @@ def catalogue(data: object) -> Catalogue:
 
 
 def say(finding: Finding, catalogue: Catalogue, lang: Lang) -> str:
-    """What is wrong, as one or two sentences. Raises ``KeyError`` for a rule or language without a wording."""
-    return _filled(catalogue[finding.rule].says[lang], finding.details)
+    """What is wrong, as one or two sentences. Raises ``KeyError`` for a rule without a wording."""
+    return _filled(catalogue[finding.rule].says(lang), finding.details)
 
 
 def what_to_do(finding: Finding, catalogue: Catalogue, lang: Lang) -> str:
-    """What puts it right. Raises ``KeyError`` for a rule or language without a wording."""
-    return _filled(catalogue[finding.rule].do[lang], finding.details)
+    """What puts it right. Raises ``KeyError`` for a rule without a wording."""
+    return _filled(catalogue[finding.rule].do(lang), finding.details)
 
 
 def _filled(sentence: str, details: Mapping[str, str | int]) -> str:
-    # Not str.format: a sentence is data, and format would follow attributes of what it is given.
+    # Not str.format, which follows attributes; and in one pass, for a fact may hold braces of its own.
     return _PLACEHOLDER.sub(lambda found: str(details.get(found[1], found[0])), sentence)

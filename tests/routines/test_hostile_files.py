@@ -53,7 +53,7 @@ HOSTILE: dict[str, tuple[bytes, str]] = {
     "indented dashes": ("\n".join(" " * i + "-" for i in range(1400)).encode(), "yaml-depth"),
     "closed brackets": (filled(b"]"), "yaml-syntax"),
     "one byte too many": (b"#" * (MAX_BYTES + 1), "yaml-size"),
-    "far too many bytes": (b"[" * (20 * MAX_BYTES), "yaml-size"),
+    "far too many bytes": (b"[" * (3 * MAX_BYTES), "yaml-size"),
     "one huge word": (filled(b"x"), "yaml-text-length"),
     "one huge number": (filled(b"9"), "yaml-text-length"),
     "one huge quoted text": (filled(b"x ", start=b'"', end=b'"'), "yaml-text-length"),

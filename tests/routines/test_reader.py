@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stegvis.routines.errors import StegvisError
-from stegvis.routines.findings import BadDefinition, Catalogue, Finding, Lang, Mark, catalogue, say, what_to_do
+from stegvis.routines.findings import BadDefinition, Catalogue, Finding, Mark, catalogue, say, what_to_do
 from stegvis.routines.reader import (
     MAX_BYTES,
     MAX_DEPTH,
@@ -25,6 +25,7 @@ from stegvis.routines.reader import (
     read,
     read_file,
 )
+from stegvis.routines.text import Lang
 
 TEXTS = Path(__file__).parents[2] / "definitions" / "texts" / "findings.yaml"
 RULES = frozenset(cast("tuple[str, ...]", get_args(Rule)))
@@ -332,6 +333,7 @@ def wordings() -> Catalogue:
 def test_every_rule_has_its_wording_and_every_wording_its_rule(wordings: Catalogue) -> None:
     assert {rule for rule in wordings if rule.startswith("yaml-")} == RULES
     assert list(wordings) == sorted(wordings)
+    assert all(wording.says.en and wording.do.en for wording in wordings.values())
 
 
 @pytest.mark.parametrize("lang", ["sv", "en"])
