@@ -35,7 +35,7 @@ check: $(READY)
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
 	@$(BIN)/basedpyright
-	@$(BIN)/lint-imports
+	@$(BIN)/lint-imports --no-logo
 
 cover: $(READY)
 	@$(BIN)/pytest --numprocesses auto --maxprocesses 4 --cov --cov-report= $(ARGS)
