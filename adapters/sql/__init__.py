@@ -1,0 +1,6 @@
+"""Cases in an SQL database: SQLite in a file. Importing this loads SQLAlchemy; the memory store does not."""
+
+from .migrate import migrate
+from .store import SqlStore
+
+__all__ = ["SqlStore", "migrate"]

@@ -1,0 +1,1 @@
+"""Alembic environment: what brings an older database up to this version."""
