@@ -114,7 +114,7 @@ def imports(path: Path) -> Iterator[tuple[int, str]]:
 
 
 def walls_broken(root: Path) -> list[str]:
-    """Every import that breaks the rule. Alembic runs its scripts by path, where nothing is relative: they are left out."""
+    """Every broken rule. Alembic runs its scripts by path, where nothing is relative: they are left out."""
     found: list[str] = []
     for name in sorted(files(root)):
         if not name.endswith(".py") or "/migrations/" in name:
