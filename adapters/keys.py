@@ -13,6 +13,7 @@ A data key is stored wrapped with AES-KWP (RFC 5649) under a key-encryption key 
 ``key_file``. Who holds both reads everything; who has lost the key file reads nothing, ever again.
 """
 
+import hmac
 import os
 import secrets
 from abc import ABC, abstractmethod
@@ -24,6 +25,8 @@ from typing import NamedTuple, Self
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from stegvis.routines.errors import SealError
 
@@ -55,6 +58,8 @@ class _DataKey(NamedTuple):
     cipher: AESGCM
     place: bytes
     """Origin and unit, as every cell under the key binds them."""
+    digesting: bytes
+    """A key of its own for keyed digests, derived from the data key; it opens nothing."""
 
 
 class _Cells(Secret, ABC):
@@ -64,6 +69,14 @@ class _Cells(Secret, ABC):
 
     @abstractmethod
     def _key(self, origin: str, unit: str) -> _DataKey: ...
+
+    def mac(self, origin: str, unit: str, text: bytes) -> bytes:
+        """A keyed digest (HMAC-SHA-256) that nobody without the unit's key can guess the text from.
+
+        Raises:
+            SealError: ``no_key``.
+        """
+        return hmac.digest(self._key(origin, unit).digesting, text, "sha256")
 
     def seal(self, origin: str, unit: str, text: bytes, bound: bytes) -> bytes:
         """Encrypt ``text`` so that it opens only under the same origin, unit and ``bound``.
@@ -253,7 +266,8 @@ def _measured(part: bytes) -> bytes:
 def _data_key(origin: str, unit: str, key: bytes) -> _DataKey:
     if len(key) != KEY_BYTES:
         raise WrongKey(length=len(key))
-    return _DataKey(AESGCM(key), _measured(origin.encode()) + _measured(unit.encode()))
+    digesting = HKDF(SHA256(), KEY_BYTES, salt=None, info=b"stegvis/digest/1").derive(key)
+    return _DataKey(AESGCM(key), _measured(origin.encode()) + _measured(unit.encode()), digesting)
 
 
 def _rewrapped(old: KeyEncryption, new: KeyEncryption, wrapped: bytes) -> bytes:

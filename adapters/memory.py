@@ -4,8 +4,10 @@ import threading
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 
-from stegvis.engine.ports import AnswerRow, Commit, DeadlineRow, Loaded, OutboxRow, RecordRow, RunRow
+from stegvis.engine.ports import AnswerRow, Commit, DeadlineRow, Loaded, OutboxRow, RecordRow, RunRow, Sealer
 from stegvis.routines.errors import Broken, KeyReused, Stale
+
+from .keys import MemoryKeys
 
 
 class _Organisation:
@@ -31,6 +33,7 @@ class MemoryStore:
         self._lock = threading.Lock()
         self._organisations: dict[str, _Organisation] = {}
         self._definitions: dict[str, tuple[str, bytes]] = {}
+        self.keys: Sealer = MemoryKeys()
 
     def load(self, organisation: str, case: str) -> Loaded | None:
         return self._of(organisation).cases.get(case)
@@ -116,6 +119,9 @@ class MemoryStore:
         with self._lock:
             waiting = [row for row, delivered in self._of(organisation).outbox.values() if delivered is None]
         return sorted(waiting, key=lambda row: (row.at, row.id))
+
+    def sent(self, organisation: str, id: str) -> OutboxRow | None:
+        return self._of(organisation).outbox.get(id, (None, None))[0]
 
     def delivered(self, organisation: str, id: str, at: str) -> None:
         with self._lock:

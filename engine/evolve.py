@@ -142,7 +142,7 @@ def _moved(run: Run, head: Head, body: Mapping[str, object], version: int) -> Ru
         run.routine,
         run.rules,
         target,
-        run.person,
+        head.get("person", run.person),
         run.opened,
         ended,
         facts,

@@ -154,6 +154,10 @@ class Store(Protocol):
         """What has not been delivered yet, oldest first."""
         ...
 
+    def sent(self, organisation: str, id: str) -> OutboxRow | None:
+        """A hand-off that this organisation has sent, delivered or not."""
+        ...
+
     def delivered(self, organisation: str, id: str, at: str) -> None: ...
     def publish(self, digest: str, kind: str, body: bytes) -> None:
         """Keep the canonical bytes of a definition for ever; the same digest twice is no error."""
@@ -166,6 +170,10 @@ class Store(Protocol):
 
     def set_mark(self, organisation: str, name: str, value: str) -> None: ...
     def close(self) -> None: ...
+    @property
+    def keys(self) -> "Sealer":
+        """The sealer whose keys lie beside this store, for hosts that give the engine no other."""
+        ...
 
 
 class Sealer(Protocol):
@@ -177,6 +185,10 @@ class Sealer(Protocol):
 
     def ensure(self, origin: str, unit: str) -> None:
         """Make the unit's key if there is none, durable before this returns."""
+        ...
+
+    def mac(self, origin: str, unit: str, text: bytes) -> bytes:
+        """A keyed digest (HMAC-SHA-256) under a key of its own derived from the unit's."""
         ...
 
     def seal(self, origin: str, unit: str, text: bytes, bound: bytes) -> bytes: ...

@@ -168,8 +168,10 @@ class Command:
     message: "Message | None" = None
     seen: str | None = None
     digest: str | None = None
+    case: str = ""
+    """Id of the case that 'open' opens."""
     fresh: str | None = None
-    """Id for a second run that the step may open (acute)."""
+    """A fresh id, for what the step may make: a hand-off, or the run that acute danger opens."""
 
 
 class Message(NamedTuple):

@@ -32,7 +32,7 @@ def digest(value: object) -> str:
 
 
 def split(data: Mapping[str, Json]) -> tuple[dict[str, Json], dict[str, Json]]:
-    """A routine's data as (rules, guidance); guidance maps JSON pointers to what was taken out."""
+    """A routine's data as (rules, guidance); guidance maps JSON pointers to what was taken out, ``pointer#`` to an order."""
     told: dict[str, Json] = {}
     return cast("dict[str, Json]", _split(dict(data), "", told, names=False)), told
 
@@ -43,6 +43,8 @@ def _split(value: Json, pointer: str, told: dict[str, Json], *, names: bool) -> 
     if not isinstance(value, dict):
         return value
     kept: dict[str, Json] = {}
+    if names and list(value) != sorted(value):
+        told[f"{pointer}#"] = list[Json](value)
     for key, item in value.items():
         below = f"{pointer}/{key}"
         if key in _TOLD and not names:
@@ -60,12 +62,17 @@ def _is_text(value: Json) -> bool:
 
 
 def join(rules: Json, guidance: Mapping[str, Json]) -> dict[str, Json]:
-    """Puts back what ``split`` took out."""
+    """Puts back what ``split`` took out, and in the order it was written: people read questions in that order."""
     whole = cast("dict[str, Json]", orjson.loads(canonical(rules)))
-    for pointer, value in guidance.items():
-        *way, last = pointer[1:].split("/")
+    for pointer, value in sorted(guidance.items(), key=lambda told: told[0].endswith("#")):
+        *way, last = pointer.removesuffix("#")[1:].split("/")
         place: Json = whole
         for step in way:
             place = place[int(step)] if isinstance(place, list) else cast("dict[str, Json]", place)[step]
-        cast("dict[str, Json]", place)[last] = value
+        inside = cast("dict[str, Json]", place)
+        if pointer.endswith("#"):
+            named = cast("dict[str, Json]", inside[last])
+            inside[last] = {name: named[name] for name in cast("list[str]", value)}
+        else:
+            inside[last] = value
     return whole

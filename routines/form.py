@@ -11,15 +11,12 @@ from datetime import UTC, date, datetime
 from typing import Annotated, Literal, NamedTuple, TypeAlias
 
 from pydantic import Field as Limits
-from pydantic import StringConstraints
 
-from .facttypes import FactType
+from .facttypes import FactType, Kind, Value
 from .text import FactName, Model, Name, Text
 
-Value: TypeAlias = "str | int | bool | list[str] | list[dict[str, Value]] | None"
 Given: TypeAlias = Mapping[str, object]
 
-Kind: TypeAlias = Literal["choice", "boolean", "text", "number", "date", "instant", "person", "actor", "list"]
 Part: TypeAlias = Literal["fact", "decision", "assessment", "protected"]
 """Which part of the file an answer belongs to: ``decision`` text a party may read (beslutstext), ``assessment`` is case
 material (bedömning), ``protected`` is what must not reach the family (barnets ord, vistelse, uppgiftslämnare)."""
@@ -56,9 +53,8 @@ class Form(Model):
     fields: Annotated[dict[Name, Field], Limits(min_length=1)]
 
 
-Reference: TypeAlias = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_.-]{0,63}$")]
-_REFERENCE = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,63}\Z")
-_IDENTITY = re.compile(r"\d{6}[-+]?\d{4}")
+_REFERENCE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,127}\Z")
+_IDENTITY = re.compile(r"(?<![0-9])(?:[0-9]{2})?([0-9]{2})(0[0-9]|1[0-2])([0-9]{2})[-+]?([0-9]{4})(?![0-9])")
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\x80-\x9f\ud800-\udfff\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 
 
@@ -74,8 +70,19 @@ class Rejected(Exception):  # noqa: N818 - a signal inside this module, not an e
 
 
 def is_reference(value: object) -> bool:
-    """Whether this is an opaque key: short, ASCII, and without anything like a personal number (personnummer)."""
-    return isinstance(value, str) and _REFERENCE.match(value) is not None and _IDENTITY.search(value) is None
+    """Whether this is an opaque key: short, ASCII, and without anything that is a personal number (personnummer)."""
+    return isinstance(value, str) and _REFERENCE.match(value) is not None and not holds_personal_number(value)
+
+
+def holds_personal_number(text: str) -> bool:
+    """Whether some digits are a personal or coordination number: a possible day, and the right check digit."""
+    return any(_is_personal_number("".join(found.groups())) for found in _IDENTITY.finditer(text))
+
+
+def _is_personal_number(digits: str) -> bool:
+    month, day = int(digits[2:4]), int(digits[4:6])
+    doubled = [int(digit) * (2 - place % 2) for place, digit in enumerate(digits)]
+    return 1 <= month <= 12 and 1 <= day % 60 <= 31 and day < 92 and sum(one // 10 + one % 10 for one in doubled) % 10 == 0  # noqa: PLR2004
 
 
 def instant_text(moment: datetime) -> str:
@@ -207,7 +214,7 @@ def read_answers(fields: Mapping[str, Field], given: Given, *, now: str, today: 
     return answers, problems
 
 
-def _read_rows(field: Field, value: object, problems: list[Problem], *, now: str, today: str, prefix: str) -> "list[dict[str, Value]]":
+def _read_rows(field: Field, value: object, problems: list[Problem], *, now: str, today: str, prefix: str) -> list[dict[str, Value]]:
     if not isinstance(value, list | tuple):
         raise Rejected("not_a_list")
     if len(value) > ROW_LIMIT:  # pyright: ignore[reportUnknownArgumentType]

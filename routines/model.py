@@ -128,6 +128,7 @@ class Transition(Model):
     qualified: bool = False
     delegation: Name | None = None
     assigns: FactName | None = None
+    identifies: FactName | None = None
     four_eyes: FourEyes | None = None
     complete_later: bool = False
     contacts_family: bool = False
@@ -234,6 +235,7 @@ class Receives(Model):
     kind: Literal["report", "consultation", "referral", "transfer"]
     sets: dict[Name, str] = {}
     arrived: Name | None = None
+    protected_identity: Name | None = None
 
 
 class Property(Model):

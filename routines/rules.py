@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Literal, TypeAlias
 
+import orjson
+
 from .condition import Condition, parse
 from .digests import Json, canonical, digest, split
 from .facttypes import FactType, Scope
@@ -158,7 +160,8 @@ def compile_routine(data: Mapping[str, Json], builtin: Builtin) -> Rules:
         pydantic.ValidationError: the data is not a routine.
         BadCondition: a condition cannot be read. The checks tell both with line and column.
     """
-    return _Compiler(Routine.model_validate(data), builtin).rules(*split(data))
+    # Through JSON, where strict models still take a list as a tuple.
+    return _Compiler(Routine.model_validate_json(orjson.dumps(data)), builtin).rules(*split(data))
 
 
 def awaiting(state: str, trigger: str) -> str:

@@ -1,0 +1,116 @@
+"""The guide as lines: append-only, no colour, no cursor tricks, the same words as every other surface."""
+
+from collections.abc import Iterator
+
+from stegvis.routines.text import Lang, Text, Words, fill
+
+from .guide_view import Action, DueView, GuideView, Next, Question
+from .instants import moment_of
+from .saying import say_instant, say_left
+
+
+def guide_lines(shown: GuideView, words: Words, lang: Lang) -> Iterator[str]:
+    """The lines of a guide in one language."""
+
+    def word(name: str, **places: Text | str | int) -> str:
+        return fill(words[f"guide.{name}"], places)(lang)
+
+    yield word("heading", routine=shown.title, step=shown.step)
+    yield shown.adopted(lang)
+    for notice in shown.notices:
+        yield f"{word('notice')}: {notice(lang)}"
+    yield ""
+    if shown.ended is not None:
+        yield f"{word('ended')}: {shown.ended(lang)}"
+    yield f"{word('now')}: {shown.now(lang)}"
+    yield f"{word('why')}: {shown.why(lang)}"
+    for due in shown.due:
+        yield f"{word('due')}: {_due(due, shown, words, lang)}"
+    if shown.waiting is not None:
+        yield f"{word('waiting')}: {shown.waiting(lang)}"
+    holder = word("holder_you") if shown.mine else shown.holder or word("holder_nobody")
+    yield f"{word('holder')}: {holder}"
+    if shown.never:
+        yield ""
+        yield f"{word('never')}:"
+        yield from (f"  - {never(lang)}" for never in shown.never)
+    for contact in shown.call:
+        number = contact.number or word("call_missing")
+        hours = f" ({contact.hours(lang)})" if contact.hours is not None else ""
+        yield f"{word('call')}: {contact.title(lang)}: {number}{hours}"
+    if shown.facts:
+        yield ""
+        yield f"{word('facts')}:"
+        for fact in shown.facts:
+            mark = f" ({word('corrected')})" if fact.corrected else ""
+            yield f"  - {fact.title(lang)}: {fact.value(lang)}{mark}"
+    yield from _actions(shown, words, lang)
+    yield ""
+    yield word("clock", when=say_instant(shown.clock)) if shown.clock is not None else word("clock_never")
+
+
+def _due(due: DueView, shown: GuideView, words: Words, lang: Lang) -> str:
+    parts = [fill(words["guide.due_internal"], {"when": say_instant(due.internal)})(lang)]
+    if due.legal is not None:
+        parts.append(fill(words["guide.due_legal"], {"when": say_instant(due.legal)})(lang))
+    else:
+        parts.append(words["guide.due_prompt"](lang))
+    if due.critical is not None:
+        parts.append(fill(words["guide.due_critical"], {"when": say_instant(due.critical)})(lang))
+    parts.append(due.law(lang))
+    left = say_left(due.shown, moment_of(shown.at), words)
+    return fill(words["guide.due_line"], {"what": due.title, "when": say_instant(due.shown), "left": left, "how": ", ".join(parts)})(lang)
+
+
+def _actions(shown: GuideView, words: Words, lang: Lang) -> Iterator[str]:
+    opened = [action for action in shown.actions if action.open]
+    closed = [action for action in shown.actions if not action.open]
+    if opened:
+        yield ""
+        yield f"{words['guide.can'](lang)}:"
+        for number, action in enumerate(opened, 1):
+            yield f"  {number}. {action.title(lang)} [{action.trigger}]"
+            yield from (f"     {line}" for line in _about(action, words, lang))
+    if closed:
+        yield ""
+        yield f"{words['guide.cannot'](lang)}:"
+        for action in closed:
+            yield f"  - {action.title(lang)} [{action.trigger}]"
+            for reason in action.reasons:
+                yield f"     {words['guide.because'](lang)}: {reason.text(lang)}"
+                yield f"     {words['guide.remedy'](lang)}: {reason.remedy(lang)}"
+
+
+def _about(action: Action, words: Words, lang: Lang) -> Iterator[str]:
+    if action.help is not None:
+        yield action.help(lang)
+    for flag, name in ((action.second_person, "second"), (action.irreversible, "irreversible"), (action.contacts_family, "family")):
+        if flag:
+            yield words[f"guide.{name}"](lang)
+    for never in action.never:
+        yield f"{words['guide.never'](lang)}: {never(lang)}"
+    if action.questions:
+        yield f"{words['guide.asks'](lang)}: " + "; ".join(_question(one, words, lang) for one in action.questions)
+    for after in action.next:
+        yield f"{words['guide.leads'](lang)}: {_next(after, words, lang)}"
+    if action.law:
+        yield f"{words['guide.law'](lang)}: " + "; ".join(law(lang) for law in action.law)
+
+
+def _question(one: Question, words: Words, lang: Lang) -> str:
+    notes: list[str] = []
+    if not one.required:
+        notes.append(words["guide.optional"](lang))
+    elif one.conditional:
+        notes.append(words["guide.conditional"](lang))
+    if one.part in {"decision", "protected"}:
+        notes.append(words[f"guide.{one.part}"](lang))
+    return one.title(lang) + (f" ({', '.join(notes)})" if notes else "")
+
+
+def _next(after: Next, words: Words, lang: Lang) -> str:
+    if after.condition is None:
+        return after.then(lang)
+    if after.condition == words["guide.otherwise"]:
+        return fill(words["guide.leads_otherwise"], {"then": after.then})(lang)
+    return fill(words["guide.leads_if"], {"condition": after.condition, "then": after.then})(lang)

@@ -1,0 +1,129 @@
+"""What stands on a screen, as plain values; every surface renders these and nothing else."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from stegvis.routines.text import Text, Words
+
+from .values import Reason
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One field of a step's form, as it is asked."""
+
+    name: str
+    title: Text
+    why: Text | None
+    type: str
+    options: Mapping[str, Text]
+    multiple: bool
+    required: bool
+    conditional: bool
+    part: str
+    rows: tuple["Question", ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Next:
+    """Where a choice leads: under which condition, to what."""
+
+    condition: Text | None
+    state: str
+    then: Text
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """One step from here, open or closed; closed with every reason."""
+
+    trigger: str
+    title: Text
+    help: Text | None
+    who: Text
+    open: bool
+    reasons: tuple[Reason, ...]
+    questions: tuple[Question, ...]
+    law: tuple[Text, ...]
+    never: tuple[Text, ...]
+    next: tuple[Next, ...]
+    second_person: bool
+    irreversible: bool
+    contacts_family: bool
+
+
+@dataclass(frozen=True, slots=True)
+class DueView:
+    """A deadline as it is shown: which date, counted how, under which law."""
+
+    id: str
+    title: Text
+    shown: str
+    internal: str
+    legal: str | None
+    critical: str | None
+    law: Text
+    passed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class FactView:
+    """An answer that the actor may read."""
+
+    fact: str
+    title: Text
+    value: Text
+    corrected: bool
+    part: str
+
+
+@dataclass(frozen=True, slots=True)
+class Contact:
+    title: Text
+    number: str | None
+    hours: Text | None
+
+
+@dataclass(frozen=True, slots=True)
+class GuideView:
+    """What stands on the screen. Instants are UTC text; ``clock`` is when the clock last ran, None if it never has."""
+
+    case: str
+    run: str
+    version: int
+    routine: str
+    title: Text
+    label: str
+    adopted: Text
+    state: str
+    step: int
+    now: Text
+    why: Text
+    ended: Text | None
+    waiting: Text | None
+    acute: bool
+    holder: str | None
+    mine: bool
+    never: tuple[Text, ...]
+    call: tuple[Contact, ...]
+    due: tuple[DueView, ...]
+    actions: tuple[Action, ...]
+    facts: tuple[FactView, ...]
+    notices: tuple[Text, ...]
+    at: str
+    clock: str | None
+    words: Words
+
+
+def plain_json(value: object) -> object:
+    if isinstance(value, Text):
+        return {"sv": value.sv, "en": value.en}
+    if isinstance(value, Reason):
+        return {"code": value.code, "kind": value.kind, "about": value.about, "says": plain_json(value.says), "do": plain_json(value.do)}
+    if hasattr(value, "__dataclass_fields__"):
+        return {name: plain_json(getattr(value, name)) for name in value.__dataclass_fields__}  # pyright: ignore[reportAttributeAccessIssue, reportUnknownVariableType, reportUnknownMemberType, reportUnknownArgumentType]
+    if isinstance(value, Mapping):
+        return {str(key): plain_json(inner) for key, inner in value.items()}  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
+    if isinstance(value, tuple | list):
+        return [plain_json(inner) for inner in value]  # pyright: ignore[reportUnknownVariableType]
+    return value

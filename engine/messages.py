@@ -1,0 +1,89 @@
+"""What crosses the border between two organisations, and what a command comes down to: bytes and back."""
+
+from collections.abc import Mapping
+from typing import Any, NoReturn, cast
+
+import orjson
+
+from stegvis.routines.digests import canonical
+from stegvis.routines.errors import BadInput, Stale
+from stegvis.routines.rules import Rules
+
+from .ports import AnswerRow, RecordRow
+from .values import Case, Command, Message
+
+
+def message_bytes(message: Message) -> bytes:
+    """A message as canonical bytes."""
+    return canonical({**message._asdict(), "facts": dict(message.facts)})
+
+
+def message_of(body: bytes) -> Message:
+    """The message that ``message_bytes`` wrote."""
+    return Message(**cast("dict[str, Any]", orjson.loads(body)))
+
+
+def bound_message(log: str, id: str) -> bytes:  # noqa: A002 - the word of the field
+    """What an outbox cell is bound to."""
+    return canonical(["outbox", log, id])
+
+
+def opening_form(rules: Rules, message: Message, now: str) -> dict[str, object]:
+    """The answers with which a hand-off opens its routine at the receiver: what was carried, and what the receiver knows."""
+    form = rules.opening.form
+    prefix = f"{form}."
+    known = rules.opening.fields
+    carried: dict[str, object] = {
+        name.removeprefix(prefix): value for name, value in message.facts.items() if name.startswith(prefix) and name.removeprefix(prefix) in known
+    }
+    receives = rules.routine.receives
+    if receives is None or receives.kind != message.kind:
+        raise BadInput("not_receivable", routine=rules.id, kind=message.kind)
+    carried.update(receives.sets)
+    if receives.arrived is not None:
+        carried[receives.arrived] = now
+    if receives.protected_identity is not None:
+        carried[receives.protected_identity] = message.protected_identity
+    return carried
+
+
+def command_bytes(command: Command, case: str | None) -> bytes:
+    """What a command asks, for its digest: everything the caller said, nothing that the shell added.
+
+    Raises:
+        BadInput: ``not_plain``, when the form holds something that is no JSON value, date or instant.
+    """
+    said: Mapping[str, object] = {
+        "kind": command.kind,
+        "case": case,
+        "run": command.run,
+        "trigger": command.trigger,
+        "form": command.form,
+        "happened": command.happened,
+        "overrides": command.overrides,
+        "person": command.person,
+        "reason": command.reason,
+        "message": command.message.id if command.message is not None else None,
+    }
+    try:
+        return orjson.dumps(said, option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS)
+    except TypeError:
+        raise BadInput("not_plain") from None
+
+
+def stale(case: Case) -> NoReturn:
+    """Somebody has moved the case: who and when."""
+    raise Stale(version=case.version, at=case.at, actor=case.actor)
+
+
+def head_of(row: RecordRow) -> Mapping[str, Any]:
+    """A record's open part."""
+    return cast("Mapping[str, Any]", orjson.loads(row.body))
+
+
+def answered(row: RecordRow, known: AnswerRow) -> tuple[str, str]:
+    """The run and the state that an accepted command led to, from its record."""
+    head = head_of(row)
+    return str(head["run"]), str(head.get("to", ""))
+
+

@@ -1,0 +1,61 @@
+"""Why not, in words: every reason has a stable code, a sentence and a remedy, in definitions/texts/reasons.yaml."""
+
+from collections.abc import Iterable
+from typing import Literal
+
+from stegvis.routines.library import Library
+from stegvis.routines.rules import CompiledGuard, Rules
+from stegvis.routines.text import Text, fill, plain
+
+from .values import Reason
+
+Kind = Literal["not_yet", "not_you", "missing", "invalid", "forbidden", "stale", "unknown"]
+
+
+def reason(library: Library, code: str, kind: Kind, about: str | None = None, /, **places: Text | str | int) -> Reason:
+    """The reason with that code, its places filled in."""
+    words = library.words
+    return Reason(
+        code,
+        fill(words[f"reasons.{code}.says"], places),
+        fill(words[f"reasons.{code}.do"], places),
+        kind,
+        about,
+    )
+
+
+def roles_text(library: Library, roles: Iterable[str]) -> Text:
+    """The titles of some roles, as a list in words."""
+    titles = [library.roles.roles[role].title for role in sorted(roles) if role in library.roles.roles]
+    either = library.words["reasons.or"]
+    if not titles:
+        return library.words["reasons.nobody"]
+    return Text.model_construct(
+        sv=f" {either('sv')} ".join(title("sv") for title in titles),
+        en=f" {either('en')} ".join(title("en") for title in titles),
+    )
+
+
+def field_title(rules: Rules, fact: str) -> Text:
+    """What a fact is called in its form."""
+    form, _, name = fact.partition(".")
+    routine = rules.routine
+    if not name:
+        return routine.derived[form].title if form in routine.derived else plain(form)
+    if form == "handed":
+        return routine.handed[name].title
+    if form in routine.forms and name in routine.forms[form].fields:
+        return routine.forms[form].fields[name].title
+    return plain(name)
+
+
+def guard_reason(library: Library, rules: Rules, guard: CompiledGuard, *, unknown: frozenset[str], hidden: bool) -> Reason:
+    """Why a guard closes a step: its own sentence; what is not known yet; or neutrally, where the actor may not know."""
+    if hidden:
+        return reason(library, "not_available", "not_you")
+    one = guard.guard
+    if unknown:
+        titles = sorted({field_title(rules, fact) for fact in unknown}, key=lambda title: title.sv)
+        named = Text.model_construct(sv=", ".join(t("sv") for t in titles), en=", ".join(t("en") for t in titles))
+        return Reason("not_known", fill(library.words["reasons.not_known.says"], {"facts": named, "rule": one.says}), one.do, "not_yet", one.id)
+    return Reason("guard", one.says, one.do, "not_yet", one.id)

@@ -1,0 +1,55 @@
+"""Saying things in words: conditions, instants, time left."""
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from stegvis.routines.condition import Condition
+from stegvis.routines.form import Field
+from stegvis.routines.library import Library
+from stegvis.routines.rules import Rules
+from stegvis.routines.text import Lang, Text, Words, fill
+
+from .instants import STOCKHOLM, moment_of
+
+
+def say_condition(library: Library, rules: Rules, condition: Condition) -> Text:
+    """A condition in plain words, with the titles of the routine's forms."""
+
+    def one(lang: Lang) -> str:
+        titles, options = _names(rules, lang)
+        words = {name.partition(".")[2]: text(lang) for name, text in library.words.items() if name.startswith("conditions.")}
+        return condition.text(words=words, titles=titles, options=options)
+
+    return Text.model_construct(sv=one("sv"), en=one("en"))
+
+
+def _names(rules: Rules, lang: Lang) -> tuple[dict[str, str], dict[tuple[str, str], str]]:
+    titles: dict[str, str] = {}
+    options: dict[tuple[str, str], str] = {}
+
+    def add(fields: Mapping[str, Field], prefix: str) -> None:
+        for name, field in fields.items():
+            titles[prefix + name] = field.title(lang)
+            for option, text in (field.of or {}).items():
+                options[prefix + name, option] = text(lang)
+            if field.rows:
+                add(field.rows, f"{prefix}{name}.")
+
+    for form, asked in rules.routine.forms.items():
+        add(asked.fields, f"{form}.")
+    add(rules.routine.handed, "handed.")
+    titles.update({name: one.title(lang) for name, one in rules.routine.derived.items()})
+    return titles, options
+
+
+def say_instant(instant: str) -> str:
+    """An instant on the Swedish clock, to the minute: ``2026-05-03 14:30``."""
+    return f"{moment_of(instant).astimezone(STOCKHOLM):%Y-%m-%d %H:%M}"
+
+
+def say_left(due: str, now: datetime, words: Words) -> Text:
+    """How long is left, or how late it is, in days, hours or minutes."""
+    minutes = int((moment_of(due) - now).total_seconds() // 60)
+    side, count = ("left", minutes) if minutes >= 0 else ("late", -minutes)
+    unit, size = ("days", 1440) if count >= 2 * 1440 else ("hours", 60) if count >= 2 * 60 else ("minutes", 1)  # noqa: PLR2004
+    return fill(words[f"guide.{side}_{unit}"], {"count": count // size})

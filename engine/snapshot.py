@@ -1,0 +1,92 @@
+"""A case as rows and back: what stands open in an index, and what is sealed in a cell."""
+
+from collections.abc import Mapping
+from typing import cast
+
+import orjson
+
+from stegvis.routines.digests import canonical
+from stegvis.routines.rules import Rules
+
+from .clocks import next_stop
+from .ports import CaseRow, DeadlineRow, Loaded, RunRow, Sealer
+from .values import Case, Due, Facts, Origin, Pending, Run, Sent
+
+
+def run_row(run: Run, sealer: Sealer, log: str, case: str) -> RunRow:
+    """The row of a run; everything somebody wrote is in its sealed snapshot."""
+    inside: dict[str, object] = {"facts": run.facts, "said": run.said}
+    if run.due:
+        inside["due"] = {name: [*one] for name, one in run.due.items()}
+    if run.holder is not None:
+        inside["holder"] = run.holder
+    if run.pending is not None:
+        inside["pending"] = [*run.pending]
+    if run.owed:
+        inside["owed"] = run.owed
+    if run.sent:
+        inside["sent"] = {id: [*one] for id, one in run.sent.items()}
+    if run.origin is not None:
+        inside["origin"] = [*run.origin]
+    if run.corrected:
+        inside["corrected"] = run.corrected
+    cell = sealer.seal(log, run.id, canonical(inside), _bound(log, case, run.id, run.state))
+    return RunRow(run.id, run.routine, run.rules, run.state, run.person, run.opened, run.ended, cell)
+
+
+def _bound(log: str, case: str, run: str, state: str) -> bytes:
+    return canonical(["run", log, case, run, state])
+
+
+def run_of_row(row: RunRow, sealer: Sealer, log: str, case: str) -> Run:
+    """The run that a row holds."""
+    inside = cast("dict[str, object]", orjson.loads(sealer.open(log, row.run, row.snapshot, _bound(log, case, row.run, row.state))))
+    pending, origin = inside.get("pending"), inside.get("origin")
+    due = cast("Mapping[str, list[object]]", inside.get("due", {}))
+    sent = cast("Mapping[str, list[str]]", inside.get("sent", {}))
+    return Run(
+        id=row.run,
+        routine=row.routine,
+        rules=row.rules,
+        state=row.state,
+        person=row.person,
+        opened=row.opened,
+        ended=row.ended,
+        facts=cast("Facts", inside["facts"]),
+        due={name: Due(*one) for name, one in due.items()},  # pyright: ignore[reportArgumentType] - as run_row wrote it
+        holder=cast("str | None", inside.get("holder")),
+        pending=Pending(*cast("list[str]", pending)) if pending is not None else None,  # pyright: ignore[reportArgumentType]
+        owed=cast("Mapping[str, str]", inside.get("owed", {})),
+        sent={id: Sent(*one) for id, one in sent.items()},
+        origin=Origin(*cast("list[str]", origin)) if origin is not None else None,
+        corrected=cast("Mapping[str, str]", inside.get("corrected", {})),
+        said=cast("Mapping[str, int]", inside["said"]),
+    )
+
+
+def case_of(loaded: Loaded, sealer: Sealer, log: str, organisation: str) -> Case:
+    """The case that its rows hold."""
+    row = loaded.case
+    shared = cast("dict[str, bool]", orjson.loads(sealer.open(log, row.case, row.shared, _shared(log, row.case))))
+    runs = {one.run: run_of_row(one, sealer, log, row.case) for one in loaded.runs}
+    return Case(row.case, organisation, row.version, row.at, row.actor, shared["acute"], runs)
+
+
+def case_row(case: Case, head: bytes, sealer: Sealer, log: str) -> CaseRow:
+    """The row of a case: its place in the log, and sealed what its runs share."""
+    cell = sealer.seal(log, case.id, canonical({"acute": case.acute}), _shared(log, case.id))
+    return CaseRow(case.id, case.version, head, case.at, case.actor, cell)
+
+
+def _shared(log: str, case: str) -> bytes:
+    return canonical(["case", log, case])
+
+
+def deadline_rows(rules: Rules, case: str, run: Run, names: Mapping[str, object] | None = None) -> list[DeadlineRow]:
+    """The index rows of a run's running deadlines, all or those named."""
+    rows: list[DeadlineRow] = []
+    for name, due in run.due.items():
+        if names is None or name in names:
+            stop, stage = next_stop(rules.routine.deadlines[name], due)
+            rows.append(DeadlineRow(case, run.id, name, due.shown, due.legal, stop, stage))
+    return rows

@@ -1,0 +1,116 @@
+"""Everything that definitions/ holds, read, checked and compiled: routines, law, registers and texts.
+
+``shipped()`` is the library as it comes; ``load(*directories)`` lays a municipality's own definitions over it, where a
+later directory wins by id.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from functools import lru_cache
+from pathlib import Path
+from typing import cast
+
+import orjson
+
+from .checks import check
+from .digests import Json, canonical, digest, join
+from .errors import NotFound
+from .findings import BadDefinition
+from .law import LawBook, load_law
+from .registers import Contacts, Organisations, Roles, load_contacts, load_organisations, load_roles
+from .rules import Builtin, Rules, compile_routine
+from .sources import Sources, builtin_of, words_of
+from .text import Words
+
+SHIPPED = Path(__file__).resolve().parent.parent / "definitions"
+
+
+@dataclass(frozen=True, slots=True)
+class Library:
+    """What the engine knows about the world's rules; immutable, and pinned by digests."""
+
+    law: LawBook
+    law_digest: str
+    law_bytes: bytes
+    roles: Roles
+    contacts: Contacts
+    organisations: Organisations
+    words: Words
+    builtin: Builtin
+    versions: Mapping[str, tuple[Rules, ...]]
+    by_digest: Mapping[str, Rules]
+
+    def routine(self, name: str, on: date) -> Rules:
+        """The version of a routine under which runs are opened on that day.
+
+        Raises:
+            NotFound: ``unknown_routine``, or ``routine_not_valid`` on that day.
+        """
+        versions = self.versions.get(name)
+        if versions is None:
+            raise NotFound("unknown_routine", routine=_safe(name))
+        for rules in versions:
+            valid = rules.routine.valid
+            if valid.first <= on.isoformat() and (valid.last is None or on.isoformat() <= valid.last):
+                return rules
+        raise NotFound("routine_not_valid", routine=name)
+
+    def pinned(self, rules_digest: str) -> Rules | None:
+        """The rules with that digest, if this library has them."""
+        return self.by_digest.get(rules_digest)
+
+
+def _safe(name: str) -> str:
+    return name if len(name) <= 64 and name.isascii() and name.replace("_", "").isalnum() else "?"  # noqa: PLR2004
+
+
+@lru_cache(maxsize=1)
+def shipped() -> Library:
+    """The definitions that come with stegvis: templates, not adopted by anybody."""
+    return load()
+
+
+def load(*overlays: Path, base: Path | None = SHIPPED) -> Library:
+    """Read, check and compile definitions; each directory is laid over those before it.
+
+    Raises:
+        BadDefinition: with every finding of severity error; nothing is loaded then.
+    """
+    sources = Sources([*([base] if base is not None else []), *overlays])
+    checked = check(sources)
+    if any(finding.severity == "error" for finding in checked.findings):
+        raise BadDefinition(checked.findings)
+    return assemble(sources, checked.rules)
+
+
+def assemble(sources: Sources, compiled: Iterable[Rules]) -> Library:
+    """Put together what has been read and checked."""
+    compiled = list(compiled)
+    law_data = sources.document("law.yaml").data
+    versions: dict[str, list[Rules]] = {}
+    for rules in compiled:
+        versions.setdefault(rules.id, []).append(rules)
+    return Library(
+        law=load_law(cast("dict[str, object]", law_data)),
+        law_digest=digest(law_data),
+        law_bytes=canonical(law_data),
+        roles=load_roles(_mapping(sources, "roles.yaml")),
+        contacts=load_contacts(_mapping(sources, "contacts.yaml")),
+        organisations=load_organisations(_mapping(sources, "organisations.yaml")),
+        words=words_of(sources),
+        builtin=builtin_of(sources),
+        versions={name: tuple(sorted(them, key=lambda one: one.routine.valid.first, reverse=True)) for name, them in versions.items()},
+        by_digest={rules.digest: rules for rules in compiled},
+    )
+
+
+def _mapping(sources: Sources, name: str) -> Mapping[str, object]:
+    return cast("Mapping[str, object]", sources.document(name).data)
+
+
+def restored(rules: bytes, guidance: bytes, builtin: Builtin) -> Rules:
+    """Compile stored canonical bytes again, for a run that is pinned to rules which this library no longer has."""
+    data = join(cast("Json", orjson.loads(rules)), cast("dict[str, Json]", orjson.loads(guidance)))
+    return compile_routine(data, builtin)
+

@@ -1,0 +1,66 @@
+"""The definition files of one or more directories, read once, later directories in place of earlier ones by name."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import cast
+
+import orjson
+
+from .digests import Json
+from .errors import NotFound
+from .form import Form
+from .reader import Document, read_file
+from .rules import Builtin
+from .text import Text
+
+
+class Sources:
+    """The definition files of some directories, later ones in place of earlier ones by name."""
+
+    def __init__(self, directories: list[Path]) -> None:
+        self.directories = directories
+        self._read: dict[str, Document] = {}
+
+    def document(self, name: str) -> Document:
+        """The file of that relative name, from the last directory that has it."""
+        found = self._read.get(name)
+        if found is None:
+            for directory in reversed(self.directories):
+                path = directory / name
+                if path.is_file():
+                    found = self._read.setdefault(name, read_file(path, name))
+                    break
+            else:
+                raise NotFound("no_such_definition", file=name)
+        return found
+
+    def names(self, folder: str) -> list[str]:
+        """Relative names of the YAML files of a folder, over all directories."""
+        return sorted({f"{folder}/{path.name}" for directory in self.directories for path in (directory / folder).glob("*.yaml")})
+
+    def routines(self) -> Iterator[Document]:
+        for name in self.names("routines"):
+            yield self.document(name)
+
+
+def words_of(sources: Sources) -> dict[str, Text]:
+    """The library's own texts, flattened: ``file.code.key`` -> text."""
+    words: dict[str, Text] = {}
+
+    def walk(value: Json, name: str) -> None:
+        if isinstance(value, dict) and value and value.keys() <= {"sv", "en"}:
+            words[name] = Text.model_validate(value)
+        elif isinstance(value, dict):
+            for key, inner in value.items():
+                walk(inner, f"{name}.{key}")
+
+    for file in sources.names("texts"):
+        walk(sources.document(file).data, Path(file).stem)
+    return words
+
+
+def builtin_of(sources: Sources) -> Builtin:
+    """What four-eyes and late forms ask."""
+    data = cast("dict[str, dict[str, object]]", sources.document("builtin.yaml").data)
+    forms = {name: Form.model_validate_json(orjson.dumps(form)) for name, form in data["forms"].items()}
+    return Builtin(forms, {name: Text.model_validate(text) for name, text in data["titles"].items()})
