@@ -14,6 +14,7 @@ from dateutil.relativedelta import relativedelta
 
 from .errors import BadInput
 from .law import Age, EndOfDay, LawVersion, Limit, Period, Prompt
+from .periods import period
 
 ZONE = ZoneInfo("Europe/Stockholm")
 
@@ -94,8 +95,8 @@ def _ends(limit: Limit, begun: datetime) -> datetime | None:
     match limit:
         case EndOfDay():
             return _last_instant(begun.date() + timedelta(days=limit.days(begun.time())))
-        case Period(period=period):
-            return _after(period, begun)
+        case Period(period=text):
+            return _after(text, begun)
         case Age(age=age):
             return datetime.combine(begun.date() + relativedelta(years=age), time.min, ZONE).astimezone(UTC)
         case Prompt():
@@ -104,17 +105,10 @@ def _ends(limit: Limit, begun: datetime) -> datetime | None:
             assert_never(limit)
 
 
-def _after(period: str, begun: datetime) -> datetime:
-    count, unit = int(period.strip("PTDWMYH")), period[-1]
-    if period.startswith("PT"):
-        span = timedelta(hours=count) if unit == "H" else timedelta(minutes=count)
-        return begun.astimezone(UTC) + span
-    step = {
-        "D": relativedelta(days=count),
-        "W": relativedelta(weeks=count),
-        "M": relativedelta(months=count),
-        "Y": relativedelta(years=count),
-    }[unit]
+def _after(text: str, begun: datetime) -> datetime:
+    step = period(text)
+    if text.startswith("PT"):
+        return begun.astimezone(UTC) + step
     return _last_instant(begun.date() + step)
 
 
