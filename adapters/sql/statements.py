@@ -7,7 +7,7 @@ binds whole rows by position. Compiling checks that the positions are those the 
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Dialect, Table, bindparam, func, literal_column, select
+from sqlalchemy import ColumnElement, Dialect, Table, bindparam, exists, func, literal_column, select
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.sql.elements import CompilerElement
 
@@ -74,12 +74,11 @@ class Statements:
             select(_definition.c.kind, _definition.c.body).where(_definition.c.digest == bindparam("digest")), "digest"
         )
         self._read_deadlines()
-        self.outbox = self._text(
-            select(*_after(_outbox, "org", but="delivered"))
-            .where(_outbox.c.org == _org, _outbox.c.delivered.is_(None))
-            .order_by(_outbox.c.at, _outbox.c.id),
-            "org",
-        )
+        posted = select(*_after(_outbox, "org", but="delivered")).where(_outbox.c.org == _org)
+        waiting = posted.where(_outbox.c.delivered.is_(None)).order_by(_outbox.c.at, _outbox.c.id)
+        self.outbox = self._text(waiting, "org")
+        self.sent = self._text(posted.where(_outbox.c.id == bindparam("id")), "org id")
+        self.any_record = self._text(select(exists().select_from(_record)), "")
 
     def _read_deadlines(self) -> None:
         c = _deadline.c

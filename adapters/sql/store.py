@@ -1,6 +1,7 @@
 """The store over SQL: which statements make up each of its promises."""
 
 import sqlite3
+import threading
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
@@ -19,6 +20,7 @@ from stegvis.engine.ports import (
 )
 from stegvis.routines.errors import BadInput, Broken, KeyReused, Stale
 
+from ..keys import KeyRing
 from .sqlite import PATIENCE, Database, Synchronous, path_of
 from .statements import Statements
 
@@ -50,6 +52,8 @@ class SqlStore:
             raise BadInput("unknown_synchronous")
         self._db = Database(path_of(where), synchronous=synchronous, patience=patience)
         self._db.prepare()
+        self._keys: KeyRing | None = None
+        self._opening = threading.Lock()
 
     def load(self, organisation: str, case: str) -> Loaded | None:
         rows = self._db.rows(_sql.load, (organisation, case))
@@ -112,6 +116,10 @@ class SqlStore:
     def outbox(self, organisation: str) -> list[OutboxRow]:
         return [OutboxRow._make(row) for row in self._db.rows(_sql.outbox, (organisation,))]
 
+    def sent(self, organisation: str, id: str) -> OutboxRow | None:
+        rows = self._db.rows(_sql.sent, (organisation, id))
+        return OutboxRow._make(rows[0]) if rows else None
+
     def delivered(self, organisation: str, id: str, at: str) -> None:
         self._db.write(lambda connection: connection.execute(_sql.deliver, (at, organisation, id)))
 
@@ -139,8 +147,25 @@ class SqlStore:
     def set_mark(self, organisation: str, name: str, value: str) -> None:
         self._db.write(lambda connection: connection.execute(_sql.put_mark, (organisation, name, value)))
 
+    @property
+    def keys(self) -> KeyRing:
+        """The ring beside the file, opened when first asked for; a log that has begun does not get a new one.
+
+        Raises:
+            SealError: see :meth:`stegvis.adapters.keys.KeyRing.at`.
+        """
+        with self._opening:
+            if self._keys is None:
+                begun = bool(self._db.rows(_sql.any_record)[0][0])
+                self._keys = KeyRing.at(self._db.path, create=not begun)
+            return self._keys
+
     def close(self) -> None:
-        """Let go of the file. A later call opens it anew."""
+        """Let go of the file and its keys. A later call opens them anew."""
+        with self._opening:
+            if self._keys is not None:
+                self._keys.close()
+                self._keys = None
         self._db.close()
 
 
