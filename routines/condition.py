@@ -21,6 +21,7 @@ from .condition_tree import (
     Flag,
     Name,
     Node,
+    Not,
     Operator,
     Or,
     Quantified,
@@ -94,25 +95,23 @@ def parse(source: str | Mapping[str, Value], scope: Scope) -> Condition:
     """
     tree = read(source, scope)
     names = frozenset(name.root for name in names_in(tree))
-    return Condition(tree=tree, names=names, source=spelled(tree), evaluate=_compiled(settled(tree)))
+    return Condition(tree=tree, names=names, source=spelled(tree), evaluate=compiled(settled(tree)))
 
 
-def _compiled(node: Node) -> Judge:
+def compiled(node: Node) -> Judge:
     """A function that judges a settled condition, made once so that judging walks no tree."""
     match node:
         case Flag(name, wanted):
             return _flag(name.text, wanted=wanted)
-        case Comparison(name, op, Name() as other):
-            return _between(name, op, other)
-        case Comparison(name, op, (str() | int() | tuple()) as right):
-            return _against(name, op, right)
+        case Comparison(name, op, right):
+            return _between(name, op, right) if isinstance(right, Name) else _against(name, op, right)
         case And(parts):
-            return _joined(tuple(map(_compiled, parts)), decisive=False)
+            return _joined(tuple(map(compiled, parts)), decisive=False)
         case Or(parts):
-            return _joined(tuple(map(_compiled, parts)), decisive=True)
+            return _joined(tuple(map(compiled, parts)), decisive=True)
         case Quantified():
             return _quantified(node)
-        case _:
+        case Not():  # pragma: no cover - a settled condition holds none
             raise AssertionError(node)
 
 
@@ -205,8 +204,8 @@ def _holds(value: object, op: Operator, right: Constant | tuple[Constant, ...]) 
 
 
 def _quantified(node: Quantified) -> Judge:
-    holds = _compiled(node.holds)
-    where = None if node.where is None else _compiled(node.where)
+    holds = compiled(node.holds)
+    where = None if node.where is None else compiled(node.where)
     every, decisive, look = node.every, not node.every, _looking(node)
 
     def judge(facts: Facts) -> Truth:
@@ -230,7 +229,7 @@ def _quantified(node: Quantified) -> Judge:
 
 def _looking(node: Quantified) -> Callable[[Facts], Sequence[Facts] | None]:
     """A function that answers what the part reads, as seen from within each row; None when the list is not known."""
-    over = node.over.text
+    over, known = node.over.text, node.over.type.known
     columns = [(f"{node.variable}.{column}", column) for column in node.over.type.rows]
     read = {name.text for part in (node.holds, node.where) if part is not None for name in names_in(part)}
     outside = sorted(read - {name for name, _ in columns})
@@ -238,7 +237,7 @@ def _looking(node: Quantified) -> Callable[[Facts], Sequence[Facts] | None]:
 
     def look(facts: Facts) -> Sequence[Facts] | None:
         rows = facts.get(over)
-        if not isinstance(rows, list | tuple):
+        if not known(rows):
             return None
         around = {name: facts.get(name) for name in outside}
         return [
@@ -253,7 +252,7 @@ def _blame(node: Node, facts: Facts, rows: tuple[int, ...]) -> tuple[Truth, list
     """How a settled condition comes out, and what keeps it from being true."""
     match node:
         case Flag() | Comparison():
-            outcome = _compiled(node)(facts)
+            outcome = compiled(node)(facts)
             return outcome, [] if outcome else [_leaf(node, outcome, rows)]
         case And(parts) | Or(parts):
             judged = [_blame(part, facts, rows) for part in parts]
@@ -261,7 +260,7 @@ def _blame(node: Node, facts: Facts, rows: tuple[int, ...]) -> tuple[Truth, list
             return outcome, [] if outcome else [leaf for _, leaves in judged for leaf in leaves]
         case Quantified():
             return _blame_rows(node, facts, rows)
-        case _:
+        case Not():  # pragma: no cover - a settled condition holds none
             raise AssertionError(node)
 
 

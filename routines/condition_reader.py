@@ -280,11 +280,9 @@ class _Text:
             case ast.Compare(left=ast.Constant() as left, ops=[ast.In() | ast.NotIn() as op], comparators=[right]):
                 return self.membership(left, op, right)
             case ast.Compare(left=ast.Name() | ast.Attribute() as left, ops=[op], comparators=[right]):
-                if type(op) in _OPERATORS:
-                    return self.comparison(self.name(left), _OPERATORS[type(op)], right)
+                return self.comparison(self.name(left), _OPERATORS[type(op)], right)
             case _:
-                pass
-        raise _Wrong("guard-not-allowed", node)
+                raise _Wrong("guard-not-allowed", node)
 
     def membership(self, left: ast.Constant, op: ast.cmpop, right: ast.expr) -> Node:
         name = self.name(right)

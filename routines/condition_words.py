@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from .condition_tree import And, Comparison, Constant, Flag, Name, Node, Operator, Or, Quantified, settled
+from .condition_tree import And, Comparison, Constant, Flag, Name, Node, Not, Operator, Or, Quantified, settled
 from .facttypes import Kind
 
 _PHRASES: Mapping[Operator, str] = {
@@ -54,7 +54,7 @@ class Speech:
                 where = "" if node.where is None else self.phrase("where", where=self._inner(node.where))
                 phrase = "each" if node.every else "any"
                 return self.phrase(phrase, list=self.title(node.over), where=where, holds=self._inner(node.holds))
-            case _:
+            case Not():  # pragma: no cover - a settled condition holds none
                 raise AssertionError(node)
 
     def _inner(self, node: Node) -> str:

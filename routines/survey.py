@@ -12,8 +12,12 @@ from itertools import combinations
 from random import Random
 
 from .condition import Condition, Truth
+from .condition_tree import walk
 from .facttypes import Facts, Scope, Value
 from .survey_values import Domain, domains
+
+_PARTS = 16
+"""Conditions of more parts than this together spend the limit faster."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +59,8 @@ def survey(conditions: Sequence[Condition], scope: Scope, *, otherwise: bool, li
     Args:
         scope: the type of each fact here; it may be narrower than the scope that the conditions were read in.
         otherwise: there is a way out when none is true, so that no gap is looked for.
-        limit: judgements spent on each question: two for each condition, one for each pair, one for the gap.
+        limit: judgements spent on each question, of which there are two for each condition, one for each pair and one
+            for the gap; fewer when the conditions are large.
     """
     asked = _Asked(scope, limit)
     reaches = tuple(
@@ -92,11 +97,13 @@ class _Asked:
     def find(self, conditions: Sequence[Condition], goal: Callable[[Facts], Truth]) -> Facts | None:
         """Known facts for which the goal is true; None when there are none or, with ``decided`` False, none found."""
         facts = domains([one.tree for one in conditions], self.scope)
-        if not all(domain.values for domain in facts):
+        if any(next(domain.given({}), None) is None for domain in facts):
             return None  # a fact that can have no value is never known
-        searched = _search(facts, goal, self.limit)
+        # Large conditions take longer to judge: they get fewer judgements, so that the limit bounds the time.
+        limit = self.limit * _PARTS // max(_PARTS, sum(1 for one in conditions for _ in walk(one.tree)))
+        searched = _search(facts, goal, limit)
         if searched is None:
-            found = _sample(facts, goal, self.limit // 10)
+            found = _sample(facts, goal, limit // 10)
             self.decided = self.decided and found is not None
             return found
         if not searched:
@@ -109,15 +116,18 @@ def _search(facts: Sequence[Domain], goal: Callable[[Facts], Truth], limit: int)
     """The first example, or an empty list when there is none, or None when the limit was reached."""
     known: dict[str, Value] = {}
     ahead: list[Iterator[Value]] = []
-    outcome = goal(known)
-    for _ in range(limit):
+    spent = 0
+    while spent < limit:
+        outcome = goal(known)
+        spent += 1
         if outcome is True:
-            return [{**{domain.name: domain.values[0] for domain in facts}, **known}]
+            return [{**{domain.name: next(domain.given({})) for domain in facts}, **known}]
         if outcome is None and len(ahead) < len(facts):
-            ahead.append(iter(facts[len(ahead)].values))
+            domain = facts[len(ahead)]
+            spent += domain.cost
+            ahead.append(domain.given(known))
         if not _advance(facts, ahead, known):
             return []
-        outcome = goal(known)
     return None
 
 
@@ -136,7 +146,7 @@ def _advance(facts: Sequence[Domain], ahead: list[Iterator[Value]], known: dict[
 def _sample(facts: Sequence[Domain], goal: Callable[[Facts], Truth], count: int) -> Facts | None:
     chance = Random(count)  # noqa: S311 - the same sample every time, and no secret
     for _ in range(count):
-        known = {domain.name: chance.choice(domain.values) for domain in facts}
+        known = {domain.name: domain.pick(chance) for domain in facts}
         if goal(known):
             return known
     return None

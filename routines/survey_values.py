@@ -10,11 +10,13 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from itertools import chain, combinations, islice, product
 from math import prod
+from random import Random
 
-from .condition_tree import Comparison, Constant, Name, Node, Quantified, names_in, walk
-from .facttypes import FactType, Kind, Scope, Value
+from .condition import Judge, compiled
+from .condition_tree import Comparison, Constant, Name, Node, Quantified, names_in, settled, walk
+from .facttypes import Facts, FactType, Kind, Scope, Value
 
-ENOUGH = 20_000
+ENOUGH = 5_000
 """No more values than this are made for one fact."""
 _DEEP = 3
 """So many rows are tried of a list that is compared with itself, where no number of rows is known to be enough."""
@@ -27,32 +29,64 @@ class Domain:
     name: str
     values: tuple[Value, ...]
     whole: bool
+    cost: int = 0
+    """Judgements that ``given`` takes."""
+
+    def given(self, known: Facts) -> Iterator[Value]:
+        """The values worth trying when so much is known of the other facts."""
+        del known
+        return iter(self.values)
+
+    def pick(self, chance: Random) -> Value:
+        return chance.choice(self.values)
+
+
+@dataclass(frozen=True, slots=True)
+class Lists(Domain):
+    """The lists of up to ``most`` different rows; ``values`` are the rows."""
+
+    most: int = 0
+    asks: tuple[Judge, ...] = ()
+    """Each part that asks about the rows. What a list answers is the least or the greatest of what its rows do."""
+
+    def given(self, known: Facts) -> Iterator[Value]:
+        """Of rows that give every part the same answer, one is enough."""
+        alike: dict[tuple[object, ...], Value] = {}
+        for number, row in enumerate(self.values):
+            answers = tuple(ask({**known, self.name: [row]}) for ask in self.asks)
+            alike.setdefault((number,) if not answers or None in answers else answers, row)
+        rows = tuple(alike.values())
+        return (list(some) for n in range(min(self.most, len(rows)) + 1) for some in combinations(rows, n))
+
+    def pick(self, chance: Random) -> Value:
+        return [chance.choice(self.values) for _ in range(chance.randint(0, self.most) if self.values else 0)]
 
 
 def domains(nodes: Sequence[Node], scope: Scope) -> tuple[Domain, ...]:
     """One domain for each fact that is read, in the order in which they are first read, lists last."""
-    names = {name.path: name for node in nodes for name in names_in(node)}
-    reading = _Reading(nodes, names)
-    facts = [name for name in names.values() if name.path == name.root]
+    reading = _Reading(nodes)
+    facts = [name for name in reading.names.values() if name.path == name.root]
     found = [_domain(name.path, scope.get(name.path, name.type), reading) for name in facts]
-    return tuple(sorted(found, key=lambda domain: reading.names[domain.name].type.kind == "list"))
+    return tuple(sorted(found, key=lambda domain: isinstance(domain, Lists)))
 
 
 class _Reading:
     """What the conditions say about each path."""
 
-    def __init__(self, nodes: Sequence[Node], names: Mapping[str, Name]) -> None:
-        self.names = names
+    def __init__(self, nodes: Sequence[Node]) -> None:
+        self.names = names = {name.path: name for node in nodes for name in names_in(node)}
         self.constants: dict[str, set[Constant]] = {path: set() for path in names}
         self.group: dict[str, set[str]] = {path: {path} for path in names}
         """The paths that are compared with one another, over any number of steps."""
         self.places: dict[str, list[tuple[str, ...]]] = {path: [] for path in names}
         """For each list, the lists around each place that asks about its rows."""
+        self.asks: dict[str, list[Judge]] = {path: [] for path in names}
         for part, around in chain.from_iterable(map(walk, nodes)):
             if isinstance(part, Comparison):
                 self.note(part)
             elif isinstance(part, Quantified):
                 self.places[part.over.path].append(tuple(outer.over.path for outer in around))
+                self.asks[part.over.path].append(compiled(settled(part)))
 
     def note(self, part: Comparison) -> None:
         match part.right:
@@ -106,20 +140,24 @@ def _domain(path: str, kind: FactType, reading: _Reading) -> Domain:
 
 
 def _lists(path: str, kind: FactType, reading: _Reading) -> Domain:
-    read = [name for name in reading.names.values() if name.path.rpartition(".")[0] == path]
-    columns = [(name.path.rpartition(".")[2], name.type) for name in read]
-    fields = [_domain(f"{path}.{column}", kind.rows.get(column, one), reading) for column, one in columns]
-    every = [dict(zip((column for column, _ in columns), row, strict=True)) for row in islice(_rows(fields), ENOUGH)]
     count = reading.rows(path)
     most = _DEEP if count is None else count
-    lists = (list(chosen) for n in range(min(most, len(every)) + 1) for chosen in combinations(every, n))
-    domain = _cut(path, lists)
-    whole = domain.whole and count is not None and len(every) < ENOUGH and all(field.whole for field in fields)
-    return Domain(path, domain.values, whole)
+    fields = _fields(path, kind, reading)
+    names = [field.name.rpartition(".")[2] for field in fields]
+    rows = _cut(path, (dict(zip(names, row, strict=True)) for row in product(*(field.values for field in fields))))
+    whole = rows.whole and count is not None and all(field.whole for field in fields)
+    if path != reading.names[path].root:
+        lists = (list(some) for n in range(min(most, len(rows.values)) + 1) for some in combinations(rows.values, n))
+        domain = _cut(path, lists)
+        return Domain(path, domain.values, whole and domain.whole)
+    asks = () if any(reading.places[path]) else tuple(reading.asks[path])
+    return Lists(path, rows.values, whole, len(rows.values) * len(asks), most=most, asks=asks)
 
 
-def _rows(fields: Iterable[Domain]) -> Iterator[tuple[Value, ...]]:
-    return product(*(field.values for field in fields))
+def _fields(path: str, kind: FactType, reading: _Reading) -> list[Domain]:
+    """A domain for each field of a list that is read."""
+    read = [name for name in reading.names.values() if name.path.rpartition(".")[0] == path]
+    return [_domain(name.path, kind.rows.get(name.path.rpartition(".")[2], name.type), reading) for name in read]
 
 
 def _cut(path: str, values: Iterable[Value]) -> Domain:
