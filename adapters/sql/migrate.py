@@ -3,6 +3,7 @@
 from io import StringIO
 from pathlib import Path
 
+from .schema import LATEST, VERSION_TABLE, check
 from .sqlite import Database, path_of
 
 
@@ -19,14 +20,12 @@ def migrate(where: str | Path, *, sql: bool = False) -> str:
         The SQL when ``sql``, else nothing but the empty text.
 
     Raises:
-        StoreError: see :class:`stegvis.adapters.sql.sqlite.Database`.
+        StoreError: ``newer_schema``, and see :class:`stegvis.adapters.sql.sqlite.Database`.
     """
     # Here, since a store must open without the extra.
     from alembic import command  # noqa: PLC0415
     from alembic.config import Config  # noqa: PLC0415
     from alembic.runtime.migration import MigrationContext  # noqa: PLC0415
-
-    from .schema import VERSION_TABLE  # noqa: PLC0415
 
     text = StringIO()
     config = Config(output_buffer=text)
@@ -37,7 +36,9 @@ def migrate(where: str | Path, *, sql: bool = False) -> str:
     with database.begin() as connection:
         config.attributes["connection"] = connection
         context = MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE})
-        found = context.get_current_revision() or "base"
-        command.upgrade(config, f"{found}:head" if sql else "head", sql=sql)
+        found = context.get_current_revision()
+        if found is not None and found > LATEST:
+            check(found)
+        command.upgrade(config, f"{found or 'base'}:head" if sql else "head", sql=sql)
     database.close()
     return text.getvalue() if sql else ""

@@ -113,7 +113,7 @@ class Database:
         schema.check(found[0][0] if found else None)
 
     def touch(self) -> None:
-        """Make an empty file if there is none, and see that it can be written.
+        """Make an empty file if there is none.
 
         Raises:
             StoreError: ``no_directory``, ``cannot_open``, ``read_only``.
@@ -126,8 +126,6 @@ class Database:
             pass
         except OSError as error:
             raise StoreError("read_only" if error.errno in _DENIED else "cannot_open", errno=error.errno) from error
-        if self.path.is_file() and not (os.access(self.path, os.W_OK) and os.access(self.path.parent, os.W_OK)):
-            raise StoreError("read_only")
 
     def rows(self, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """Everything that one SELECT finds, all of one moment."""
@@ -192,6 +190,9 @@ class Database:
             return self._connect()
 
     def _connect(self) -> sqlite3.Connection:
+        # SQLite would open it for reading, and leave read-only files beside it that stay when the permission is back.
+        if self.path.is_file() and not (os.access(self.path, os.W_OK) and os.access(self.path.parent, os.W_OK)):
+            raise StoreError("read_only")
         # mode=rw: a file that somebody has moved away is an error, not a new empty file.
         try:
             connection = sqlite3.connect(

@@ -27,7 +27,7 @@ from .statements import Statements
 PAGE: Final = 1000
 """Records read at a time while iterating; between pages nothing is held, so a reader never keeps a writer waiting."""
 
-_sql: Final = Statements(SQLiteDialect_pysqlite())
+SQL: Final = Statements(SQLiteDialect_pysqlite())
 
 
 class SqlStore:
@@ -50,13 +50,13 @@ class SqlStore:
     def __init__(self, where: str | Path, *, synchronous: Synchronous = "FULL", patience: float = PATIENCE) -> None:
         if synchronous not in ("FULL", "NORMAL"):
             raise BadInput("unknown_synchronous")
-        self._db = Database(path_of(where), synchronous=synchronous, patience=patience)
-        self._db.prepare()
+        self.database = Database(path_of(where), synchronous=synchronous, patience=patience)
+        self.database.prepare()
         self._keys: KeyRing | None = None
         self._opening = threading.Lock()
 
     def load(self, organisation: str, case: str) -> Loaded | None:
-        rows = self._db.rows(_sql.load, (organisation, case))
+        rows = self.database.rows(SQL.load, (organisation, case))
         if not rows:
             return None
         width = len(CaseRow._fields)
@@ -66,86 +66,88 @@ class SqlStore:
         )
 
     def answer(self, organisation: str, actor: str, key: str) -> AnswerRow | None:
-        rows = self._db.rows(_sql.answer, (organisation, actor, key))
+        rows = self.database.rows(SQL.answer, (organisation, actor, key))
         return AnswerRow(*rows[0]) if rows else None
 
     def commit(self, commit: Commit) -> None:
-        self._db.write(lambda connection: _commit(connection, commit))
+        self.database.write(lambda connection: _commit(connection, commit))
 
     def note(self, organisation: str, rows: Sequence[RecordRow]) -> None:
-        self._db.write(lambda connection: _append(connection, organisation, rows))
+        self.database.write(lambda connection: _append(connection, organisation, rows))
 
     def case_records(self, organisation: str, case: str, *, after: int = 0) -> Iterator[RecordRow]:
-        end: int = self._db.rows(_sql.chain_end, (organisation, case))[0][0] or 0
+        end: int = self.database.rows(SQL.chain_end, (organisation, case))[0][0] or 0
         for start in range(after, end, PAGE):
             last = min(start + PAGE, end)
-            yield from map(RecordRow._make, self._db.rows(_sql.chain, (organisation, case, start, last)))
+            yield from map(RecordRow._make, self.database.rows(SQL.chain, (organisation, case, start, last)))
 
     def log(self, organisation: str, *, after: int = 0) -> Iterator[tuple[int, RecordRow]]:
-        end: int = self._db.rows(_sql.log_end, (organisation,))[0][0] or 0
+        end: int = self.database.rows(SQL.log_end, (organisation,))[0][0] or 0
         for start in range(after, end, PAGE):
-            for index, *row in self._db.rows(_sql.log, (organisation, start, min(start + PAGE, end))):
+            for index, *row in self.database.rows(SQL.log, (organisation, start, min(start + PAGE, end))):
                 yield index, RecordRow(*row)
 
     def cases(self, organisation: str) -> Iterator[str]:
-        for (case,) in self._db.rows(_sql.cases, (organisation,)):
+        for (case,) in self.database.rows(SQL.cases, (organisation,)):
             yield case
 
     def deadlines(self, organisation: str, *, until: str | None = None, case: str | None = None) -> list[DeadlineRow]:
         if until is None:
-            sql, values = (_sql.deadlines, ()) if case is None else (_sql.deadlines_of, (case,))
+            sql, values = (SQL.deadlines, ()) if case is None else (SQL.deadlines_of, (case,))
         else:
-            sql, values = (_sql.deadlines_until, (until,)) if case is None else (_sql.deadlines_of_until, (until, case))
-        return [DeadlineRow._make(row) for row in self._db.rows(sql, (organisation, *values))]
+            sql, values = (SQL.deadlines_until, (until,)) if case is None else (SQL.deadlines_of_until, (until, case))
+        return [DeadlineRow._make(row) for row in self.database.rows(sql, (organisation, *values))]
 
     def replace_deadlines(self, organisation: str, rows: Iterable[DeadlineRow]) -> None:
         new = [(organisation, *row) for row in rows]
 
         def replace(connection: sqlite3.Connection) -> None:
-            connection.execute(_sql.drop_deadlines, (organisation,))
-            connection.executemany(_sql.put_deadline, new)
+            connection.execute(SQL.drop_deadlines, (organisation,))
+            connection.executemany(SQL.put_deadline, new)
 
-        self._db.write(replace)
+        self.database.write(replace)
 
     def earlier(
         self, organisation: str, *, person: str, routine: str, states: Sequence[str], since: str, but: str
     ) -> int:
-        sql = _sql.earlier(len(states))
-        return self._db.rows(sql, (organisation, person, routine, *states, since, but))[0][0]
+        if not states:
+            return 0
+        sql = SQL.earlier(len(states))
+        return self.database.rows(sql, (organisation, person, routine, *states, since, but))[0][0]
 
     def outbox(self, organisation: str) -> list[OutboxRow]:
-        return [OutboxRow._make(row) for row in self._db.rows(_sql.outbox, (organisation,))]
+        return [OutboxRow._make(row) for row in self.database.rows(SQL.outbox, (organisation,))]
 
     def sent(self, organisation: str, id: str) -> OutboxRow | None:
-        rows = self._db.rows(_sql.sent, (organisation, id))
+        rows = self.database.rows(SQL.sent, (organisation, id))
         return OutboxRow._make(rows[0]) if rows else None
 
     def delivered(self, organisation: str, id: str, at: str) -> None:
-        self._db.write(lambda connection: connection.execute(_sql.deliver, (at, organisation, id)))
+        self.database.write(lambda connection: connection.execute(SQL.deliver, (at, organisation, id)))
 
     def publish(self, digest: str, kind: str, body: bytes) -> None:
         if self.definition(digest) == (kind, body):
             return
 
         def keep(connection: sqlite3.Connection) -> None:
-            found = connection.execute(_sql.definition, (digest,)).fetchone()
+            found = connection.execute(SQL.definition, (digest,)).fetchone()
             if found is None:
-                connection.execute(_sql.add_definition, (digest, kind, body))
+                connection.execute(SQL.add_definition, (digest, kind, body))
             elif found != (kind, body):
                 raise Broken("definition_differs", digest=digest)
 
-        self._db.write(keep)
+        self.database.write(keep)
 
     def definition(self, digest: str) -> tuple[str, bytes] | None:
-        rows = self._db.rows(_sql.definition, (digest,))
+        rows = self.database.rows(SQL.definition, (digest,))
         return rows[0] if rows else None  # pyright: ignore[reportReturnType]
 
     def mark(self, organisation: str, name: str) -> str | None:
-        rows = self._db.rows(_sql.mark, (organisation, name))
+        rows = self.database.rows(SQL.mark, (organisation, name))
         return rows[0][0] if rows else None
 
     def set_mark(self, organisation: str, name: str, value: str) -> None:
-        self._db.write(lambda connection: connection.execute(_sql.put_mark, (organisation, name, value)))
+        self.database.write(lambda connection: connection.execute(SQL.put_mark, (organisation, name, value)))
 
     @property
     def keys(self) -> KeyRing:
@@ -156,8 +158,8 @@ class SqlStore:
         """
         with self._opening:
             if self._keys is None:
-                begun = bool(self._db.rows(_sql.any_record)[0][0])
-                self._keys = KeyRing.at(self._db.path, create=not begun)
+                begun = bool(self.database.rows(SQL.any_record)[0][0])
+                self._keys = KeyRing.at(self.database.path, create=not begun)
             return self._keys
 
     def close(self) -> None:
@@ -166,45 +168,45 @@ class SqlStore:
             if self._keys is not None:
                 self._keys.close()
                 self._keys = None
-        self._db.close()
+        self.database.close()
 
 
 def _commit(connection: sqlite3.Connection, commit: Commit) -> None:
     execute, organisation, case = connection.execute, commit.organisation, commit.case
     # The key before the version: who lost a race against a twin of the same command is to get the twin's answer.
-    if commit.answer is not None and not execute(_sql.add_answer, (organisation, *commit.answer)).rowcount:
+    if commit.answer is not None and not execute(SQL.add_answer, (organisation, *commit.answer)).rowcount:
         raise KeyReused
     if commit.expected:
-        moved = execute(_sql.move_case, (*case[1:], organisation, case.case, commit.expected))
+        moved = execute(SQL.move_case, (*case[1:], organisation, case.case, commit.expected))
     else:
-        moved = execute(_sql.add_case, (organisation, *case))
+        moved = execute(SQL.add_case, (organisation, *case))
     if not moved.rowcount:
         raise _stale(connection, organisation, case.case)
     _append(connection, organisation, commit.records)
     if commit.runs:
-        connection.executemany(_sql.put_run, [(organisation, case.case, *row) for row in commit.runs])
+        connection.executemany(SQL.put_run, [(organisation, case.case, *row) for row in commit.runs])
     if commit.closed:
-        connection.executemany(_sql.close_deadline, [(organisation, case.case, *named) for named in commit.closed])
+        connection.executemany(SQL.close_deadline, [(organisation, case.case, *named) for named in commit.closed])
     if commit.deadlines:
-        connection.executemany(_sql.put_deadline, [(organisation, *row) for row in commit.deadlines])
+        connection.executemany(SQL.put_deadline, [(organisation, *row) for row in commit.deadlines])
     if commit.outbox:
-        connection.executemany(_sql.add_outbox, [(organisation, *row, None) for row in commit.outbox])
+        connection.executemany(SQL.add_outbox, [(organisation, *row, None) for row in commit.outbox])
 
 
 def _append(connection: sqlite3.Connection, organisation: str, rows: Sequence[RecordRow]) -> None:
-    last: int = connection.execute(_sql.log_end, (organisation,)).fetchone()[0] or 0
+    last: int = connection.execute(SQL.log_end, (organisation,)).fetchone()[0] or 0
     records: list[tuple[object, ...]] = []
     payloads: list[tuple[object, ...]] = []
     for index, row in enumerate(rows, last + 1):
         records.append((organisation, index, row.id, row.case, row.cseq, row.body, row.leaf))
         if row.unit is not None or row.payload is not None:
             payloads.append((organisation, index, row.unit, row.payload))
-    connection.executemany(_sql.add_record, records)
+    connection.executemany(SQL.add_record, records)
     if payloads:
-        connection.executemany(_sql.add_payload, payloads)
+        connection.executemany(SQL.add_payload, payloads)
 
 
 def _stale(connection: sqlite3.Connection, organisation: str, case: str) -> Stale:
-    found = connection.execute(_sql.standing, (organisation, case)).fetchone()
+    found = connection.execute(SQL.standing, (organisation, case)).fetchone()
     version, at, actor = found or (0, None, None)
     return Stale(version=version, at=at, actor=actor)
