@@ -4,9 +4,9 @@ Due instants are computed once, into the event. The internal date never moves; t
 a fact that a running deadline is counted from changes, it is counted anew, and never to a later internal date.
 """
 
-from collections.abc import Iterator, Mapping
-from datetime import datetime, timedelta
-
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
+from typing import NamedTuple
 
 from stegvis.routines.law import LawBook
 from stegvis.routines.limits import due as due_instants
@@ -14,35 +14,40 @@ from stegvis.routines.model import Deadline
 from stegvis.routines.periods import period
 from stegvis.routines.rules import Move, Rules
 
-from .instants import local_day, moment_of, text_of
+from .instants import end_of, local_day, moment_of, text_of
 from .values import Due, DueChange, Facts, Run
 
 
-def changes(  # noqa: PLR0913 - everything a due instant hangs on
-    rules: Rules, law: LawBook, move: Move, run: Run | None, facts: Facts, given: Facts, happened: str, now: datetime
-) -> list[DueChange]:
-    """What the step does to the run's deadlines: closed, started, counted anew, moved.
+class Counting(NamedTuple):
+    """What due instants are counted from: the facts after the step, those it brought, and the two clocks."""
 
-    ``facts`` are those after the step, ``given`` those that it brought.
-    """
-    if run is None and not move.starts:
+    rules: Rules
+    law: LawBook
+    facts: Facts
+    given: Facts
+    happened: str
+    now: datetime
+
+
+def changes(counting: Counting, move: Move, running: Mapping[str, Due]) -> list[DueChange]:
+    """What a step does to a run's deadlines: closed, started, counted anew, moved."""
+    if not (move.meets or move.starts or running):
         return []
-    running = dict(run.due) if run is not None else {}
+    left = dict(running)
     done: list[DueChange] = []
     for name in move.meets:
-        due = running.pop(name, None)
+        due = left.pop(name, None)
         if due is not None:
-            done.append({"id": name, "closed": "late" if happened > limit(due) else "kept"})
+            done.append({"id": name, "closed": "late" if counting.happened > limit(due) else "kept"})
     for trip in move.starts:
-        starts = trip.condition is None or trip.condition.evaluate(facts) is not False
-        deadline = rules.routine.deadlines[trip.deadline]
-        if starts and (trip.deadline not in running or deadline.restart):
-            due = _count(law, deadline, facts, happened, now)
-            running.pop(trip.deadline, None)
-            done.append(_set(trip.deadline, due))
-    if run is not None and running:
-        done.extend(_recounted(rules, law, running, facts, given, now))
-        done.extend(_prolonged(move, running, facts))
+        deadline = counting.rules.routine.deadlines[trip.deadline]
+        # What is not known starts the clock: a deadline too many is seen, one too few is not.
+        starts = trip.condition is None or trip.condition.evaluate(counting.facts) is not False
+        if starts and (trip.deadline not in left or deadline.restart):
+            left.pop(trip.deadline, None)
+            done.append(_set(trip.deadline, _count(counting, deadline, counting.happened)))
+    done.extend(recounted(counting, left))
+    done.extend(_prolonged(move, left, counting.facts))
     return done
 
 
@@ -52,15 +57,15 @@ def limit(due: Due) -> str:
     return min(outer) if outer else due.internal
 
 
-def _count(law: LawBook, deadline: Deadline, facts: Facts, happened: str, now: datetime) -> Due:
+def _count(counting: Counting, deadline: Deadline, since: str) -> Due:
+    facts = counting.facts
     source = facts.get(deadline.origin) if deadline.origin is not None else None
-    start = source if isinstance(source, str) else happened
+    start = source if isinstance(source, str) else since
     critical = facts.get(deadline.or_before) if deadline.or_before is not None else None
-    version = law.at(deadline.law, local_day(now))
+    version = counting.law.at(deadline.law, local_day(counting.now))
     ends = due_instants(version, moment_of(start))
-    internal = text_of(ends.internal)
     legal = text_of(ends.legal) if ends.legal is not None else None
-    return _due(internal, legal, critical if isinstance(critical, str) else None, deadline.law, start)
+    return _due(text_of(ends.internal), legal, critical if isinstance(critical, str) else None, deadline.law, start)
 
 
 def _due(internal: str, legal: str | None, critical: str | None, law: str, since: str) -> Due:
@@ -83,21 +88,18 @@ def _set(name: str, due: Due) -> DueChange:
     return change
 
 
-def _recounted(
-    rules: Rules, law: LawBook, running: Mapping[str, Due], facts: Facts, given: Facts, now: datetime
-) -> Iterator[DueChange]:
-    """Running deadlines whose source the step changed. A later start never gives more time than was first given."""
+def recounted(counting: Counting, running: Mapping[str, Due]) -> Iterator[DueChange]:
+    """Running deadlines whose source changed. A later start never gives more time than was first given."""
+    given = counting.given
     for name, old in running.items():
-        deadline = rules.routine.deadlines[name]
+        deadline = counting.rules.routine.deadlines[name]
         if deadline.origin not in given and deadline.or_before not in given:
             continue
-        new = _count(law, deadline, facts, old.since, now)
-        internal = min(old.internal, new.internal)
+        new = _count(counting, deadline, old.since)
         legal = old.legal if old.moved else new.legal
-        due = _due(internal, legal, new.critical, deadline.law, new.since)
-        if due.shown != old.shown or due != old._replace(passed=False, reminded=0, moved=False):
-            earlier = due.shown < old.shown
-            yield _set(name, due._replace(passed=old.passed and not earlier, moved=old.moved))
+        due = _due(min(old.internal, new.internal), legal, new.critical, deadline.law, new.since)
+        if due != old._replace(passed=False, reminded=0, moved=False):
+            yield _set(name, due._replace(passed=old.passed and due.shown >= old.shown, moved=old.moved))
 
 
 def _prolonged(move: Move, running: Mapping[str, Due], facts: Facts) -> Iterator[DueChange]:
@@ -106,18 +108,14 @@ def _prolonged(move: Move, running: Mapping[str, Due], facts: Facts) -> Iterator
         return
     until = facts.get(prolongs.until)
     if isinstance(until, str):
-        day = moment_of(until) + timedelta(days=1) if len(until) == 10 else moment_of(until)  # noqa: PLR2004 - a date: its last instant
-        legal = text_of(day - timedelta(microseconds=1) if len(until) == 10 else day)  # noqa: PLR2004
         old = running[prolongs.deadline]
-        yield _set(prolongs.deadline, old._replace(legal=legal, moved=True))
+        yield _set(prolongs.deadline, old._replace(legal=text_of(end_of(until)), moved=True))
 
 
-def moot(rules: Rules, state: str, due: Mapping[str, Due]) -> list[DueChange]:
+def moot(rules: Rules, state: str, running: Iterable[str]) -> list[DueChange]:
     """Deadlines that nothing can meet any more, because the run has ended where no such step exists."""
-    if not rules.spots[state].ends:
-        return []
-    open_steps = {name for move in rules.moves[state].values() for name in move.meets}
-    return [{"id": name, "closed": "moot"} for name in due if name not in open_steps]
+    meetable = {name for move in rules.moves[state].values() for name in move.meets}
+    return [{"id": name, "closed": "moot"} for name in running if name not in meetable]
 
 
 def reminders(deadline: Deadline, due: Due) -> list[str]:

@@ -3,7 +3,7 @@
 No clock, no randomness, no input or output: the instant, the new ids and what was looked up come with the command.
 """
 
-from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 
 from stegvis.routines.errors import BadInput, NotFound
@@ -12,13 +12,15 @@ from stegvis.routines.library import Library
 from stegvis.routines.model import OPEN
 from stegvis.routines.rules import Move, Rules
 
-from .clocks import changes, moot, ticked
+from .asking import Ask, asking
+from .clocks import Counting, changes, moot, recounted, ticked
 from .evolve import evolve
-from .instants import local_day, text_of
+from .handoffs import answered_head, message_of_step, sent_head
+from .instants import local_day
 from .judge import Judgement, judge
 from .machine import motor
 from .reasons import reason, roles_text
-from .values import Accepted, Actor, Case, Command, Decision, Denied, Effect, Event, Facts, HandOffHead, Head, Message, Reason, Run
+from .values import Accepted, Actor, Case, Command, Decision, Denied, Effect, Event, Facts, Head, Message, Reason, Run
 
 CLOCK = Actor("clock", roles={"clock"}, unit="clock", organisation="")
 """The actor that lets time pass; it belongs to whichever organisation it acts in."""
@@ -35,34 +37,27 @@ def decide(library: Library, case: Case | None, command: Command, actor: Actor, 
         now: the present instant, aware.
 
     Returns:
-        Accepted with the events (at least one) and the case after them, or Denied with all the reasons.
+        Accepted with the events and the case after them, or Denied with all the reasons. Only the clock may be
+        accepted with no event, when there is nothing to note.
 
     Raises:
-        BadInput: ``naive_instant``, ``clock_going_back``, ``future_instant``; NotFound: ``unknown_routine``, ``unknown_run``.
+        BadInput: ``naive_instant``, ``clock_going_back``, ``future_instant``.
+        NotFound: ``unknown_routine``, ``unknown_case``, ``unknown_run``, ``rules_missing``.
     """
-    at = text_of(now)
-    if case is not None and at < case.at:
+    ask = asking(library, command, actor, now)
+    if case is not None and ask.at < case.at:
         raise BadInput("clock_going_back", last=case.at)
-    happened = command.happened or at
-    if happened > at:
-        raise BadInput("future_instant")
-    match command.kind:
-        case "open" | "receive":
-            return _open(library, case, command, actor, now, at, happened)
-        case "take":
-            return _take(library, _known(case), command, actor, now, at, happened)
-        case "correct":
-            return _correct(library, _known(case), command, actor, now, at, happened)
-        case "answered":
-            return _answered(library, _known(case), command, actor, now, at)
-        case "tick":
-            return _tick(library, _known(case), actor, now, at)
-
-
-def _known(case: Case | None) -> Case:
+    if command.kind in {"open", "receive"}:
+        return _open(ask, case)
     if case is None:
         raise NotFound("unknown_case")
-    return case
+    if command.kind == "tick":
+        return _tick(ask, case)
+    run = run_of(case, command.run)
+    rules = rules_of(library, run)
+    if command.kind == "take":
+        return _take(ask, case, run, rules)
+    return _correct(ask, case, run, rules) if command.kind == "correct" else _answered(ask, case, run, rules)
 
 
 def rules_of(library: Library, run: Run) -> Rules:
@@ -78,25 +73,109 @@ def rules_of(library: Library, run: Run) -> Rules:
 
 
 def run_of(case: Case, run: str) -> Run:
+    """The run of that id.
+
+    Raises:
+        NotFound: ``unknown_run``.
+    """
     found = case.runs.get(run)
     if found is None:
         raise NotFound("unknown_run")
     return found
 
 
-def _head(kind: str, library: Library, rules: Rules, command: Command, actor: Actor, at: str, happened: str, run: str) -> Head:  # noqa: PLR0913
+# ---- opening ------------------------------------------------------------------------------------------------------
+
+
+def _open(ask: Ask, case: Case | None) -> Decision:
+    library, command, actor = ask.library, ask.command, ask.actor
+    rules = library.routine(command.trigger, local_day(ask.now))
+    organisation = library.organisations.organisations.get(actor.organisation)
+    if organisation is None or organisation.kind not in rules.routine.organisation:
+        return Denied((reason(library, "organisation", "forbidden"),))
+    found = judge(ask, rules, rules.opening, None)
+    reasons = found.reasons
+    if command.kind == "receive":
+        # A hand-off is received when it arrives: nobody has to have the right to receive it.
+        found.role = "clock"
+        reasons = [one for one in reasons if one.code not in {"role", "delegation", "qualified"}]
+    persons = {run.person for run in case.runs.values()} if case is not None else set[str | None]()
+    if command.person is not None and persons - {None, command.person}:
+        reasons.append(reason(library, "one_person_a_case", "forbidden"))
+    if reasons:
+        return Denied(tuple(reasons))
+    return _accept(case, _opening(ask, rules, case, found))
+
+
+def _opening(ask: Ask, rules: Rules, case: Case | None, found: Judgement) -> Event:
+    command = ask.command
+    head = _head("run.open" if case is not None else "case.open", ask, rules)
+    head["case"] = command.case
+    head["trg"] = OPEN
+    head["from"] = ""
+    head["to"] = found.target
+    _settle(head, rules, rules.opening, found)
+    if command.person is not None:
+        head["person"] = command.person
+    due = changes(Counting(rules, ask.library.law, found.facts, found.given, ask.happened, ask.now), rules.opening, {})
+    if due:
+        head["due"] = due
+    _duties(head, rules.opening, found)
+    message = command.message
+    if message is not None:
+        head["hof"] = {"id": message.id, "kind": message.kind, "dir": "received", "org": message.sender}
+        head["basis"] = [message.basis]
+    return Event(head, _body(found, command), tuple(found.reads))
+
+
+# ---- taking a step ------------------------------------------------------------------------------------------------
+
+
+def _take(ask: Ask, case: Case, run: Run, rules: Rules) -> Decision:
+    move = rules.move(run.state, ask.command.trigger)
+    if move is None:
+        return Denied((_not_here(ask.library, rules, run, ask.command.trigger),))
+    if move.kind == "acute":
+        return _acute(ask, case, run, rules)
+    found = judge(ask, rules, move, run)
+    if found.reasons:
+        return Denied(tuple(found.reasons))
+    head = _head("transition", ask, rules)
+    head["trg"] = move.trigger
+    head["from"] = run.state
+    head["to"] = motor(rules).fire(run.state, move.trigger, found.branch)
+    _settle(head, rules, move, found)
+    message = None
+    if move.kind != "propose":
+        _duties(head, move, found)
+        _clockwork(head, ask, rules, run, (move, found))
+        _hand(head, move, found.facts)
+        message = message_of_step(ask, case, run, move, found.facts)
+        if message is not None:
+            head["hof"] = sent_head(message)
+            head["basis"] = list(dict.fromkeys([*head.get("basis", ()), message.basis]))
+    return _accept(case, Event(head, _body(found, ask.command), tuple(found.reads)), message)
+
+
+def _accept(case: Case | None, event: Event, message: Message | None = None) -> Accepted:
+    return Accepted((event,), (Effect(message),) if message is not None else (), evolve(case, event))
+
+
+def _head(kind: str, ask: Ask, rules: Rules) -> Head:
+    command, actor = ask.command, ask.actor
     head: Head = {
         "type": kind,
-        "run": run,
+        "run": command.run,
         "rtn": rules.id,
         "def": rules.digest,
         "gui": rules.guidance,
-        "law": library.law_digest,
+        "law": ask.library.law_digest,
+        "role": "clock",
         "actor": actor.id,
         "unit": actor.unit,
         "org": actor.organisation,
-        "at": at,
-        "hap": happened,
+        "at": ask.at,
+        "hap": ask.happened,
     }
     if command.seen is not None:
         head["seen"] = command.seen
@@ -105,58 +184,23 @@ def _head(kind: str, library: Library, rules: Rules, command: Command, actor: Ac
     return head
 
 
-def _open(library: Library, case: Case | None, command: Command, actor: Actor, now: datetime, at: str, happened: str) -> Decision:  # noqa: PLR0913
-    rules = library.routine(command.trigger, local_day(now))
-    kinds = rules.routine.organisation
-    organisation = library.organisations.organisations.get(actor.organisation)
-    if organisation is None or organisation.kind not in kinds:
-        return Denied((reason(library, "organisation", "forbidden"),))
-    found = judge(library, rules, rules.opening, None, command, actor, now, at)
-    reasons = found.reasons
-    if command.kind == "receive":
-        found.role = "clock"
-        reasons = [one for one in reasons if one.code not in {"role", "delegation", "qualified"}]
-    if case is not None and command.person is not None and any(run.person not in {None, command.person} for run in case.runs.values()):
-        reasons.append(reason(library, "one_person_a_case", "forbidden"))
-    if reasons:
-        return Denied(tuple(reasons))
-    event, effects = _opening(library, rules, case, command, actor, now, at, happened, found)
-    after = evolve(case, event)
-    return Accepted((event,), effects, after)
-
-
-def _opening(  # noqa: PLR0913
-    library: Library, rules: Rules, case: Case | None, command: Command, actor: Actor, now: datetime, at: str, happened: str, found: Judgement
-) -> tuple[Event, tuple[Effect, ...]]:
-    head = _head("run.open" if case is not None else "case.open", library, rules, command, actor, at, happened, command.run)
-    head["case"] = command.case
-    head["trg"] = OPEN
-    head["from"] = ""
-    _settle(head, rules, rules.opening, found)
-    if command.person is not None:
-        head["person"] = command.person
-    due = changes(rules, library.law, rules.opening, None, found.facts, found.given, happened, now)
-    if due:
-        head["due"] = due
-    if command.message is not None:
-        message = command.message
-        head["hof"] = {"id": message.id, "kind": message.kind, "dir": "received", "org": message.sender}
-        head["basis"] = [message.basis]
-    body = _body(found, command)
-    return Event(head, body, tuple(found.reads)), ()
-
-
 def _settle(head: Head, rules: Rules, move: Move, found: Judgement) -> None:
+    """What the step rested on: role, power, competence, law, guards."""
     head["role"] = found.role
-    head["to"] = found.target
-    if rules.spots[found.target].ends:
+    step = move.step
+    if rules.spots[head.get("to", "")].ends:
         head["end"] = True
     if found.guards:
         head["guards"] = found.guards
-    if move.step.delegation is not None and move.kind in {"step", "propose", "approve"}:
-        head["dlg"] = move.step.delegation
-    if move.step.law:
-        head["basis"] = list(move.step.law)
+    if step.law:
+        head["basis"] = list(step.law)
+    if move.kind != "step":
+        head["step"] = move.kind
+    if move.kind in {"step", "propose"}:
+        if step.delegation is not None:
+            head["dlg"] = step.delegation
+        if step.qualified:
+            head["qual"] = True
 
 
 def _body(found: Judgement, command: Command) -> dict[str, object]:
@@ -168,50 +212,8 @@ def _body(found: Judgement, command: Command) -> dict[str, object]:
     return body
 
 
-def _take(library: Library, case: Case, command: Command, actor: Actor, now: datetime, at: str, happened: str) -> Decision:  # noqa: PLR0913
-    run = run_of(case, command.run)
-    rules = rules_of(library, run)
-    move = rules.move(run.state, command.trigger)
-    if move is None:
-        return Denied((_not_here(library, rules, run, command.trigger),))
-    if move.kind == "acute":
-        return _acute(library, case, run, rules, move, command, actor, now, at, happened)
-    found = judge(library, rules, move, run, command, actor, now, at)
-    if found.reasons:
-        return Denied(tuple(found.reasons))
-    head = _head("transition", library, rules, command, actor, at, happened, run.id)
-    head["trg"] = move.trigger
-    head["from"] = run.state
-    head["to"] = motor(rules).fire(run.state, move.trigger, found.branch)
-    _settle(head, rules, move, found)
-    if move.kind != "step":
-        head["step"] = move.kind
-    body = _body(found, command)
-    if move.kind == "propose":
-        head["owed"] = []
-        return _accept(case, Event(head, body, tuple(found.reads)))
-    _duties(head, move, found)
-    _clockwork(head, library, rules, move, run, found, happened, now)
-    if move.step.assigns is not None:
-        holder = found.facts.get(move.step.assigns)
-        if isinstance(holder, str):
-            head["hold"] = holder
-    if move.step.identifies is not None:
-        person = found.facts.get(move.step.identifies)
-        if isinstance(person, str):
-            head["person"] = person
-    message = _message(library, case, run, move, found.facts, command.fresh or "", at)
-    if message is not None:
-        head["hof"] = _sent_head(message)
-        head["basis"] = list(dict.fromkeys([*head.get("basis", ()), message.basis]))
-    return _accept(case, Event(head, body, tuple(found.reads)), message)
-
-
-def _accept(case: Case, event: Event, message: Message | None = None) -> Accepted:
-    return Accepted((event,), (Effect(message),) if message is not None else (), evolve(case, event))
-
-
 def _duties(head: Head, move: Move, found: Judgement) -> None:
+    """Forms to complete and steps to review afterwards: owed by this step, or paid by it."""
     owed: list[str] = []
     if move.kind in {"step", "approve"}:
         if move.step.complete_later and found.missing:
@@ -224,189 +226,147 @@ def _duties(head: Head, move: Move, found: Judgement) -> None:
         head["paid"] = [move.trigger]
 
 
-def _clockwork(head: Head, library: Library, rules: Rules, move: Move, run: Run, found: Judgement, happened: str, now: datetime) -> None:  # noqa: PLR0913
-    due = changes(rules, library.law, move, run, found.facts, found.given, happened, now)
-    if rules.spots[head["to"]].ends:
+def _clockwork(head: Head, ask: Ask, rules: Rules, run: Run, judged: tuple[Move, Judgement]) -> None:
+    move, found = judged
+    due = changes(Counting(rules, ask.library.law, found.facts, found.given, ask.happened, ask.now), move, run.due)
+    target = head.get("to", "")
+    if rules.spots[target].ends:
         closed = {change["id"] for change in due if "closed" in change}
-        left = {name: one for name, one in run.due.items() if name not in closed}
-        due.extend(moot(rules, head["to"], left))
+        due.extend(moot(rules, target, [name for name in run.due if name not in closed]))
     if due:
         head["due"] = due
+
+
+def _hand(head: Head, move: Move, facts: Facts) -> None:
+    """Who has the case from now on, and whom it is about."""
+    if move.kind in {"step", "approve"}:
+        holder = facts.get(move.step.assigns) if move.step.assigns is not None else None
+        person = facts.get(move.step.identifies) if move.step.identifies is not None else None
+        if isinstance(holder, str):
+            head["hold"] = holder
+        if isinstance(person, str):
+            head["person"] = person
 
 
 def _not_here(library: Library, rules: Rules, run: Run, trigger: str) -> Reason:
     places = [rules.spots[state] for state, moves in rules.moves.items() if trigger in moves]
     if not places:
-        return reason(library, "unknown_step", "unknown", trigger if trigger.isascii() and len(trigger) <= 80 else None)  # noqa: PLR2004
+        return reason(library, "unknown_step", "unknown")
     if rules.spots[run.state].ends:
         return reason(library, "ended", "not_yet", trigger)
     return reason(library, "not_here", "not_yet", trigger, state=rules.routine.states[places[0].origin].now)
 
 
-def _acute(  # noqa: PLR0913
-    library: Library, case: Case, run: Run, rules: Rules, move: Move, command: Command, actor: Actor, now: datetime, at: str, happened: str
-) -> Decision:
-    """Danger to life: the run stays where it is, the case is flagged, an acute run opens beside it."""
-    declared = rules.routine.acute
-    if declared is None or command.fresh is None:
+# ---- danger to life -----------------------------------------------------------------------------------------------
+
+
+def _acute(ask: Ask, case: Case, run: Run, rules: Rules) -> Decision:
+    """The run stays where it is, the case is flagged, and an acute run opens beside it."""
+    declared, fresh = rules.routine.acute, ask.command.fresh
+    if declared is None or fresh is None:
         raise BadInput("no_acute_routine")
-    others = library.routine(declared.routine, local_day(now))
-    found = judge(library, others, others.opening, None, command, actor, now, at)
-    if not actor.roles:
-        found.reasons.append(reason(library, "role", "not_you", None, roles=roles_text(library, move.by)))
+    others = ask.library.routine(declared.routine, local_day(ask.now))
+    found = judge(ask, others, others.opening, None)
     if found.reasons:
         return Denied(tuple(found.reasons))
-    head = _head("transition", library, rules, command, actor, at, happened, run.id)
-    head.update({"trg": "acute", "from": run.state, "to": run.state, "role": min(actor.roles), "acute": True, "step": "acute"})
+    head = _head("transition", ask, rules)
+    head.update(
+        {"trg": "acute", "from": run.state, "to": run.state, "role": found.role, "acute": True, "step": "acute"}
+    )
     first = Event(head, {})
     between = evolve(case, first)
-    fresh = Command(kind="open", run=command.fresh, trigger=others.id, form=command.form, person=run.person, seen=command.seen, digest=command.digest)
-    second, _ = _opening(library, others, between, fresh, actor, now, at, happened, found)
+    opening = replace(ask, command=replace(ask.command, run=fresh, case=case.id, person=run.person))
+    second = _opening(opening, others, between, found)
     second.head["acute"] = True
     return Accepted((first, second), (), evolve(between, second))
 
 
-def _message(library: Library, case: Case, run: Run, move: Move, facts: Facts, fresh: str, at: str) -> Message | None:  # noqa: PLR0913
-    """What the step sends to another organisation, under the fresh id that the shell gave."""
-    step = move.step
-    if move.kind not in {"step", "approve"}:
-        return None
-    if step.handoff is not None:
-        hand = step.handoff
-        about = next((id for id, sent in run.sent.items() if sent.trigger == hand.about), None) if hand.about is not None else None
-        if hand.about is not None and about is None:
-            raise BadInput("nothing_sent", step=hand.about)
-        flag = facts.get(hand.protected_identity) if hand.protected_identity is not None else None
-        return Message(
-            id=fresh,
-            kind=hand.kind,
-            sender=case.organisation,
-            receiver=_receiver(library, hand.to),
-            basis=hand.basis,
-            at=at,
-            protected_identity=flag if isinstance(flag, str) else "yes" if flag is True else "no" if flag is False else "unknown",
-            routine=hand.routine,
-            about=about,
-            status=None,
-            facts={target: facts[source] for target, source in hand.carries.items() if facts.get(source) is not None},
-        )
-    if step.reply is not None and run.origin is not None:
-        reply = step.reply
-        carried = {f"handed.{target}": facts[source] for target, source in reply.carries.items() if facts.get(source) is not None}
-        return _reply(fresh, case, run.origin.id, run.origin.organisation, reply.basis, at, reply.status, carried)
-    if step.revokes is not None:
-        id_, sent = next((id, sent) for id, sent in run.sent.items() if sent.trigger == step.revokes)
-        return _reply(fresh, case, id_, sent.to, step.law[0] if step.law else "none", at, "revoked", {})
-    return None
+# ---- replies, corrections, time -----------------------------------------------------------------------------------
 
 
-def _reply(fresh: str, case: Case, about: str, to: str, basis: str, at: str, status: str | None, facts: Mapping[str, Value]) -> Message:  # noqa: PLR0913
-    return Message(fresh, "reply", case.organisation, to, basis, at, "unknown", None, about, status, facts)
-
-
-def _receiver(library: Library, kind: str) -> str:
-    """The organisation of that kind which hand-offs go to."""
-    found = [name for name, one in library.organisations.organisations.items() if one.kind == kind]
-    if not found:
-        raise NotFound("unknown_receiver", kind=kind)
-    return found[0]
-
-
-def _sent_head(message: Message) -> HandOffHead:
-    hof: HandOffHead = {"id": message.id, "kind": message.kind, "dir": "sent", "org": message.receiver}
-    if message.status is not None:
-        hof["status"] = message.status
-    return hof
-
-
-def _answered(library: Library, case: Case, command: Command, actor: Actor, now: datetime, at: str) -> Decision:
+def _answered(ask: Ask, case: Case, run: Run, rules: Rules) -> Decision:
     """A reply, or a consultation about an earlier hand-off, arrives in the run it belongs to."""
-    message = command.message
+    message = ask.command.message
     if message is None or message.about is None:
         raise BadInput("no_message")
-    run = run_of(case, command.run)
-    rules = rules_of(library, run)
     plain = {name.partition(".")[2]: value for name, value in message.facts.items() if name.startswith("handed.")}
-    answers, problems = read_answers(rules.routine.handed, plain, now=at, today=local_day(now).isoformat())
-    given = {f"handed.{name}": value for name, value in answers.items()}
-    head = _head("handoff.answered", library, rules, command, actor, at, at, run.id)
-    head["role"] = "clock"
-    head["hof"] = {"id": message.about, "kind": message.kind, "dir": "answered", "org": message.sender}
+    today = local_day(ask.now).isoformat()
+    answers, problems = read_answers(rules.routine.handed, plain, now=ask.at, today=today)
+    given: dict[str, Value] = {f"handed.{name}": value for name, value in answers.items()}
+    head = _head("handoff.answered", ask, rules)
+    head["hof"] = answered_head(message)
     sent = run.sent.get(message.about)
     if sent is not None and message.status is not None:
-        head["hof"]["status"] = message.status
         given[f"status.{sent.trigger}"] = message.status
     if problems:
         head["why"] = sorted({f"{problem.code}:{problem.field}" for problem in problems})
     return _accept(case, Event(head, {"facts": given}))
 
 
-def _correct(library: Library, case: Case, command: Command, actor: Actor, now: datetime, at: str, happened: str) -> Decision:  # noqa: PLR0913
+def _correct(ask: Ask, case: Case, run: Run, rules: Rules) -> Decision:
     """An answer was wrong: the new one points at the old record, which stays."""
-    run = run_of(case, command.run)
-    rules = rules_of(library, run)
+    library, command = ask.library, ask.command
     reasons: list[Reason] = []
-    by = frozenset(rules.routine.correct.by) & actor.roles
+    by = frozenset(rules.routine.correct.by) & ask.actor.roles
     if not by:
-        reasons.append(reason(library, "role", "not_you", None, roles=roles_text(library, rules.routine.correct.by)))
+        titles = roles_text(library, rules.routine.correct.by)
+        reasons.append(reason(library, "role", "not_you", None, roles=titles))
     if command.reason is None or not command.reason.strip():
         reasons.append(reason(library, "correction_reason", "missing"))
-    given: dict[str, Value] = {}
-    for fact, value in command.form.items():
-        form, _, name = fact.partition(".")
-        asked = rules.routine.forms.get(form)
-        if asked is None or name not in asked.fields or fact not in run.facts:
-            reasons.append(reason(library, "nothing_to_correct", "unknown"))
-            continue
-        answers, problems = read_answers(asked.fields, {name: value}, now=at, today=local_day(now).isoformat())
-        title = asked.fields[name].title
-        reasons.extend(reason(library, problem.code, "invalid", fact, field=title) for problem in problems)
-        if name in answers:
-            given[fact] = answers[name]
-    if not command.form:
-        reasons.append(reason(library, "nothing_to_correct", "unknown"))
+    given = _corrected(ask, run, rules, reasons)
     if reasons:
         return Denied(tuple(reasons))
-    head = _head("correction", library, rules, command, actor, at, happened, run.id)
+    head = _head("correction", ask, rules)
     head["role"] = min(by)
     head["corr"] = command.corrects or ""
-    after: Facts = {**run.facts, **given}
-    still = rules.move(run.state, "") or rules.opening
-    due = [one for one in changes(rules, library.law, _idle(still), run, after, given, happened, now)]
+    facts: Facts = {**run.facts, **given}
+    due = list(recounted(Counting(rules, library.law, facts, given, ask.happened, ask.now), run.due))
     if due:
         head["due"] = due
     return _accept(case, Event(head, {"facts": given, "reason": command.reason}))
 
 
-def _idle(move: Move) -> Move:
-    """A step that starts and meets nothing, so that only what changed is counted anew."""
-    from dataclasses import replace
+def _corrected(ask: Ask, run: Run, rules: Rules, reasons: list[Reason]) -> dict[str, Value]:
+    given: dict[str, Value] = {}
+    today = local_day(ask.now).isoformat()
+    for fact, value in ask.command.form.items():
+        form, _, name = fact.partition(".")
+        asked = rules.routine.forms.get(form)
+        if asked is None or name not in asked.fields or fact not in run.facts:
+            reasons.append(reason(ask.library, "nothing_to_correct", "unknown"))
+            continue
+        answers, problems = read_answers(asked.fields, {name: value}, now=ask.at, today=today)
+        title = asked.fields[name].title
+        reasons.extend(reason(ask.library, problem.code, "invalid", fact, field=title) for problem in problems)
+        if name in answers:
+            given[fact] = answers[name]
+        elif not problems:
+            reasons.append(reason(ask.library, "missing", "missing", fact, field=title))
+    if not ask.command.form:
+        reasons.append(reason(ask.library, "nothing_to_correct", "unknown"))
+    return given
 
-    return replace(move, starts=(), meets=(), kind="complete")
 
-
-def _tick(library: Library, case: Case, actor: Actor, now: datetime, at: str) -> Decision:
+def _tick(ask: Ask, case: Case) -> Decision:
     """Let time pass: reminders, deadlines that have passed, declared lapses. The same instant twice changes nothing."""
     events: list[Event] = []
     after = case
     for run in case.runs.values():
-        rules = rules_of(library, run)
-        noted = ticked(rules, run, at)
+        rules = rules_of(ask.library, run)
+        noted = ticked(rules, run, ask.at)
         if not noted:
             continue
-        head = _head("deadline", library, rules, Command(kind="tick", run=run.id, trigger="tick"), actor, at, at, run.id)
-        head["role"] = "clock"
+        mine = replace(ask, command=Command(kind="tick", run=run.id, trigger="tick"))
+        head = _head("deadline", mine, rules)
         head["due"] = noted
-        event = Event(head, {})
-        events.append(event)
-        after = evolve(after, event)
+        events.append(Event(head, {}))
+        after = evolve(after, events[-1])
         for change in noted:
             lapse = rules.routine.deadlines[change["id"]].lapse
-            if change.get("passed") and lapse is not None and rules.move(after.runs[run.id].state, lapse) is not None:
-                decision = _take(library, after, Command(kind="take", run=run.id, trigger=lapse), actor, now, at, at)
+            if change.get("passed") and lapse is not None:
+                lapsing = replace(ask, command=Command(kind="take", run=run.id, trigger=lapse))
+                decision = _take(lapsing, after, after.runs[run.id], rules)
                 if isinstance(decision, Accepted) and decision.case is not None:
                     events.extend(decision.events)
                     after = decision.case
     return Accepted(tuple(events), (), after)
-
-

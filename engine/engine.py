@@ -5,29 +5,30 @@ has no effect on the case, and is noted in the access stream before anything is 
 """
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Literal
 
-from stegvis.routines.digests import digest
-from stegvis.routines.errors import BadInput, Broken, KeyReused, NotFound, StegvisError
+from stegvis.routines.errors import BadInput, Broken, KeyReused, NotFound, Stale, StegvisError
 from stegvis.routines.form import is_reference
 from stegvis.routines.library import Library, restored
 from stegvis.routines.periods import period
 from stegvis.routines.rules import Rules
-from stegvis.routines.text import Lang
 
 from . import messages
+from .asking import Ask, asking
 from .decide import CLOCK, decide, rules_of, run_of
+from .evolve import fold
 from .guide import Guide, guide
-from .instants import text_of
+from .instants import local_day, text_of
 from .judge import glance
 from .ports import AnswerRow, Clock, Commit, DeadlineRow, Entropy, Loaded, OutboxRow, RecordRow, Sealer, Store
 from .reasons import reason
-from .sealing import ChainHead, bound, seal, seal_access
+from .replay import Replay, rejudge, step_of, with_rules
+from .sealing import ChainHead, bound, seal, seal_access, unseal
 from .snapshot import case_of, case_row, deadline_rows, run_row
-from .values import Accepted, Actor, Case, Command, Denied, Event, Head, Message, Reason, Run
+from .values import Accepted, Actor, Case, Command, Denied, Event, Message, Reason, Run
+from .verify import Fault, Place, opened, verify_case, verify_log
 
 Telling = Callable[[str, Mapping[str, str | int]], None]
 """Told after each commit: what happened (a code) and open keys; never what somebody wrote."""
@@ -86,7 +87,7 @@ class Engine:
         tell: operational log, told after each commit.
     """
 
-    def __init__(  # noqa: PLR0913 - the ports
+    def __init__(
         self,
         library: Library,
         store: Store,
@@ -107,7 +108,7 @@ class Engine:
 
     # ---- doing ----------------------------------------------------------------------------------------------------
 
-    def open(  # noqa: PLR0913 - what a court asks about an opening
+    def open(
         self,
         routine: str,
         *,
@@ -135,9 +136,9 @@ class Engine:
         if person is not None and not is_reference(person):
             raise BadInput("not_a_reference", field="person")
         command = Command(kind="open", run="", trigger=routine, form=form, person=person, happened=_instant(happened))
-        return self._do(command, actor, key, case, None, None)
+        return self._do(command, actor, key, case)
 
-    def take(  # noqa: PLR0913
+    def take(
         self,
         case: str,
         trigger: str,
@@ -174,10 +175,18 @@ class Engine:
             overrides=overrides or {},
             seen=seen,
         )
-        return self._do(command, actor, key, case, expect, run)
+        return self._do(command, actor, key, case, expect=expect)
 
-    def correct(  # noqa: PLR0913
-        self, case: str, facts: Mapping[str, object], *, reason: str, actor: Actor, key: str, run: str | None = None, expect: int | None = None
+    def correct(
+        self,
+        case: str,
+        facts: Mapping[str, object],
+        *,
+        reason: str,
+        actor: Actor,
+        key: str,
+        run: str | None = None,
+        expect: int | None = None,
     ) -> Receipt:
         """Correct answers (rättelse): the new ones point at the record of the old, which stays as it was.
 
@@ -185,7 +194,7 @@ class Engine:
             Refused, Stale, BadInput, NotFound, KeyReused, StoreError.
         """
         command = Command(kind="correct", run=run or "", trigger="correct", form=facts, reason=reason)
-        return self._do(command, actor, key, case, expect, run)
+        return self._do(command, actor, key, case, expect=expect)
 
     def tick(self, organisation: str, now: datetime | None = None) -> int:
         """Let the clock run: remind, note what has passed, let lapse what lapses. The same instant twice does nothing.
@@ -216,11 +225,14 @@ class Engine:
         _, found = self._seen(case, actor)
         now = self.clock()
         one = self._run(found, run, None)
-        shown = self._guide(found, one, actor, now)
+        looking = self._looking(found, one, actor, now)
+        shown = guide(looking, found, clock=self.store.mark(actor.organisation, "clock"))
         self._note(actor, "read", now, case=case, run=one.id, seen=shown.digest)
         return shown
 
-    def explain(self, case: str, trigger: str, *, actor: Actor, form: Mapping[str, object] | None = None, run: str | None = None) -> Answer:
+    def explain(
+        self, case: str, trigger: str, *, actor: Actor, form: Mapping[str, object] | None = None, run: str | None = None
+    ) -> Answer:
         """Whether a step may be taken, and every reason why not. Without ``form`` the answers are left open.
 
         Raises:
@@ -230,7 +242,7 @@ class Engine:
         now = self.clock()
         one = self._run(found, run, trigger)
         self._note(actor, "read", now, case=case, run=one.id, trg=trigger)
-        reasons = self._reasons(found, one, trigger, actor, form, now)
+        reasons = self._reasons(found, self._looking(found, one, actor, now, trigger), form)
         return Answer(not reasons, tuple(reasons))
 
     def case(self, case: str, *, actor: Actor) -> Case:
@@ -248,6 +260,60 @@ class Engine:
         rows = self.store.deadlines(actor.organisation, until=text_of(until) if until is not None else None)
         self._note(actor, "search", self.clock(), trg="due")
         return rows
+
+    # ---- proving --------------------------------------------------------------------------------------------------
+
+    def replay(self, case: str, *, actor: Actor) -> Replay:
+        """Read a case again from its log and judge every step anew. The look is noted first.
+
+        Raises:
+            Refused: ``unknown_case``.
+        """
+        _, found = self._seen(case, actor)
+        self._note(actor, "read", self.clock(), case=case, trg="replay")
+        organisation, log = actor.organisation, self.origin(actor.organisation)
+        faults = [
+            (fault.place, fault.code)
+            for fault in verify_case(Place(self.store, self._with(found), self.keys, organisation, log), case)
+        ]
+        rows = list(self.store.case_records(organisation, case))
+        events = [self._event(row, log, case) for row in rows]
+        verdicts = rejudge(self._with(found), events)
+        steps = tuple(
+            step_of(row.id, event.head, verdict, kind)
+            for row, event, (verdict, kind) in zip(rows, events, verdicts, strict=True)
+        )
+        after = fold(events)
+        return Replay(
+            case, steps, {run.id: run.state for run in after.runs.values()} if after is not None else {}, tuple(faults)
+        )
+
+    def _event(self, row: RecordRow, log: str, case: str) -> Event:
+        try:
+            return opened(row, self.keys, log, case)
+        except StegvisError:
+            return unseal(row.body, None)
+
+    def verify(self, organisation: str) -> list[Fault]:
+        """Check an organisation's log, payloads and indexes against each other; an empty list means all is well."""
+        log = self.origin(organisation)
+        faults = list(verify_log(self.store, organisation, log))
+        for case in self.store.cases(organisation):
+            loaded = self.store.load(organisation, case)
+            assert loaded is not None  # noqa: S101 - just listed
+            library = self._with_rules({run.rules for run in loaded.runs})
+            faults.extend(verify_case(Place(self.store, library, self.keys, organisation, log), case))
+        return faults
+
+    def rebuild(self, organisation: str) -> int:
+        """Make the deadline index anew from what the cases say; how many rows it has."""
+        rows: list[DeadlineRow] = []
+        for case in self.store.cases(organisation):
+            _, found = self._loaded(organisation, case)
+            library = self._with(found)
+            rows.extend(row for run in found.runs.values() for row in deadline_rows(rules_of(library, run), case, run))
+        self.store.replace_deadlines(organisation, rows)
+        return len(rows)
 
     # ---- hand-offs ------------------------------------------------------------------------------------------------
 
@@ -270,8 +336,8 @@ class Engine:
         if message.kind == "reply" or message.about is not None:
             case, run = self._linked(message)
             command = Command(kind="answered", run=run, trigger="answered", message=message)
-            return self._do(command, actor, f"handoff-{message.id}", case, None, run)
-        rules = self.library.routine(message.routine or "", self.clock().date())
+            return self._do(command, actor, f"handoff-{message.id}", case)
+        rules = self.library.routine(message.routine or "", local_day(self.clock()))
         command = Command(
             kind="receive",
             run="",
@@ -279,11 +345,13 @@ class Engine:
             form=messages.opening_form(rules, message, text_of(self.clock())),
             message=message,
         )
-        return self._do(command, actor, f"handoff-{message.id}", None, None, None)
+        return self._do(command, actor, f"handoff-{message.id}", None)
 
     # ---- inside ---------------------------------------------------------------------------------------------------
 
-    def _do(self, command: Command, actor: Actor, key: str, case: str | None, expect: int | None, run: str | None) -> Receipt:  # noqa: PLR0913
+    def _do(
+        self, command: Command, actor: Actor, key: str, case: str | None, *, expect: int | None = None, tries: int = 5
+    ) -> Receipt:
         if not is_reference(key):
             raise BadInput("not_a_reference", field="key")
         asked = self._digest(actor.organisation, messages.command_bytes(command, case))
@@ -294,13 +362,24 @@ class Engine:
         loaded, before = self._loaded_for(actor, case, command, now)
         if before is not None and expect is not None and expect != before.version:
             messages.stale(before)
-        whole = self._whole(command, before, actor, now, asked, run)
+        whole = self._whole(replace(command, digest=asked), before, actor, now)
         library = self._with(before)
         decision = decide(library, before, whole, actor, now)
         if isinstance(decision, Denied):
             self._denied(actor, now, whole, case, decision.reasons)
             raise Refused(decision.reasons)
-        return self._commit(actor, before, loaded, decision, AnswerRow(actor.id, key, asked, "", 0, ""))
+        try:
+            return self._commit(actor, before, loaded, decision, AnswerRow(actor.id, key, asked, "", 0, ""))
+        except KeyReused:
+            known = self.store.answer(actor.organisation, actor.id, key)
+            if known is None:
+                raise
+            return self._again(known, asked, actor)
+        except Stale:
+            # Somebody was faster. Who did not say which version they looked at is judged anew on where the case stands.
+            if expect is not None or case is None or tries == 0:
+                raise
+            return self._do(command, actor, key, case, tries=tries - 1)
 
     def _digest(self, organisation: str, said: bytes) -> str:
         """A digest that tells nothing: keyed, since a form of three boxes could be guessed from a bare one."""
@@ -312,55 +391,58 @@ class Engine:
         if known.digest != asked:
             raise KeyReused
         for row in self.store.case_records(actor.organisation, known.case, after=known.version - 1):
-            run, state = messages.answered(row, known)
+            run, state = messages.answered(row)
             return Receipt(known.case, run, known.version, state, known.record)
         raise Broken("answer_without_record")
 
-    def _whole(self, command: Command, before: Case | None, actor: Actor, now: datetime, asked: str, run: str | None) -> Command:  # noqa: PLR0913
+    def _whole(self, command: Command, before: Case | None, actor: Actor, now: datetime) -> Command:
         """The command with everything the core may not make or look up itself."""
         fresh = self.entropy(16).hex()
-        from dataclasses import replace
-
-        whole = replace(command, digest=asked, fresh=fresh)
         if command.kind in {"open", "receive"}:
-            whole = replace(whole, run=self.entropy(16).hex(), case=before.id if before is not None else self.entropy(16).hex())
-            rules = self.library.routine(command.trigger, now.date())
-            return replace(whole, outside=self._outside(rules, rules.opening.derived, command.person, actor.organisation, "", now))
-        assert before is not None  # noqa: S101 - only opening has no case
-        one = self._run(before, run or command.run or None, command.trigger if command.kind == "take" else None)
-        whole = replace(whole, run=one.id, case=before.id)
-        if command.kind == "take":
-            rules = rules_of(self._with(before), one)
-            move = rules.move(one.state, command.trigger)
-            if move is not None and move.derived:
-                whole = replace(whole, outside=self._outside(rules, move.derived, one.person, actor.organisation, before.id, now))
+            case = before.id if before is not None else self.entropy(16).hex()
+            rules = self.library.routine(command.trigger, local_day(now))
+            where = before if before is not None else actor.organisation
+            outside = self._outside(rules, rules.opening.derived, where, command.person, now)
+            return replace(command, fresh=fresh, run=self.entropy(16).hex(), case=case, outside=outside)
+        if before is None:
+            raise NotFound("unknown_case")
+        run = self._run(before, command.run or None, command.trigger if command.kind == "take" else None)
+        whole = replace(command, fresh=fresh, run=run.id, case=before.id)
         if command.kind == "correct":
-            whole = replace(whole, corrects=self._record_of(before, one, command, actor.organisation))
-        return whole
+            return replace(whole, corrects=self._record_of(before, run, command))
+        rules = rules_of(self._with(before), run)
+        move = rules.move(run.state, command.trigger)
+        if move is None or not move.derived:
+            return whole
+        return replace(whole, outside=self._outside(rules, move.derived, before, run.person, now))
 
-    def _record_of(self, case: Case, run: Run, command: Command, organisation: str) -> str | None:
+    def _record_of(self, case: Case, run: Run, command: Command) -> str | None:
         """The record that last answered the first corrected fact."""
         version = min((run.said[fact] for fact in command.form if fact in run.said), default=None)
         if version is None:
             return None
-        for row in self.store.case_records(organisation, case.id, after=version - 1):
+        for row in self.store.case_records(case.organisation, case.id, after=version - 1):
             return row.id
         return None
 
-    def _outside(self, rules: Rules, derived: Sequence[str], person: str | None, organisation: str, case: str, now: datetime) -> dict[str, int]:  # noqa: PLR0913
+    def _outside(
+        self, rules: Rules, derived: Sequence[str], case: Case | str, person: str | None, now: datetime
+    ) -> dict[str, int]:
+        """What derived facts need from other cases: how many earlier runs about the person ended so."""
+        organisation, but = (case.organisation, case.id) if isinstance(case, Case) else (case, "")
         counted: dict[str, int] = {}
         for name in derived:
             one = rules.routine.derived[name].earlier
-            if one is not None:
+            if one is not None and person is not None:
                 since = text_of(now - period(one.within))
-                counted[name] = (
-                    0
-                    if person is None
-                    else self.store.earlier(organisation, person=person, routine=one.routine, states=one.ended, since=since, but=case)
+                counted[name] = self.store.earlier(
+                    organisation, person=person, routine=one.routine, states=one.ended, since=since, but=but
                 )
         return counted
 
-    def _loaded_for(self, actor: Actor, case: str | None, command: Command, now: datetime) -> tuple[Loaded | None, Case | None]:
+    def _loaded_for(
+        self, actor: Actor, case: str | None, command: Command, now: datetime
+    ) -> tuple[Loaded | None, Case | None]:
         if case is None:
             return None, None
         loaded = self.store.load(actor.organisation, case) if is_reference(case) or len(case) == 32 else None  # noqa: PLR2004
@@ -398,24 +480,25 @@ class Engine:
         open_runs = [one for one in case.runs.values() if one.ended is None] or list(case.runs.values())
         if trigger is not None and len(open_runs) > 1:
             library = self._with(case)
-            open_runs = [one for one in open_runs if rules_of(library, one).move(one.state, trigger) is not None] or open_runs[:1]
+            open_runs = [
+                one for one in open_runs if rules_of(library, one).move(one.state, trigger) is not None
+            ] or open_runs[:1]
         if len(open_runs) > 1 and trigger is not None:
             raise BadInput("which_run", count=len(open_runs))
         return open_runs[-1] if trigger is None else open_runs[0]
 
     def _with(self, case: Case | None) -> Library:
-        """The library, with rules that the case's runs are pinned to and that it no longer ships, read from the store."""
-        if case is None:
-            return self.library
-        gone = [run.rules for run in case.runs.values() if self.library.pinned(run.rules) is None]
+        """The library, with the rules that the case's runs are pinned to, if need be from the store."""
+        return self.library if case is None else self._with_rules({run.rules for run in case.runs.values()})
+
+    def _with_rules(self, digests: set[str]) -> Library:
+        gone = [wanted for wanted in digests if self.library.pinned(wanted) is None]
         if not gone:
             return self.library
-        from dataclasses import replace
-
         for wanted in gone:
             if wanted not in self._restored:
                 self._restored[wanted] = self._restore(wanted)
-        return replace(self.library, by_digest={**self.library.by_digest, **self._restored})
+        return with_rules(self.library, self._restored)
 
     def _restore(self, wanted: str) -> Rules:
         stored = self.store.definition(wanted)
@@ -425,41 +508,51 @@ class Engine:
             raise Broken("definition_missing", digest=wanted)
         return restored(stored[1], guidance[1], self.library.builtin)
 
-    def _guide(self, case: Case, run: Run, actor: Actor, now: datetime) -> Guide:
+    def _looking(self, case: Case, run: Run, actor: Actor, now: datetime, trigger: str = "guide") -> Ask:
+        """An actor looking at a run, with what derived facts need looked up."""
         library = self._with(case)
         rules = rules_of(library, run)
-        names = tuple(rules.routine.derived)
-        outside = self._outside(rules, names, run.person, case.organisation, case.id, now)
-        return guide(library, case, run.id, actor, now, outside=outside, clock=self.store.mark(case.organisation, "clock"))
+        outside = self._outside(rules, tuple(rules.routine.derived), case, run.person, now)
+        command = Command(kind="take", run=run.id, trigger=trigger, outside=outside)
+        return asking(library, command, actor, now)
 
-    def _reasons(self, case: Case, run: Run, trigger: str, actor: Actor, form: Mapping[str, object] | None, now: datetime) -> Sequence[Reason]:  # noqa: PLR0913
-        library = self._with(case)
-        rules = rules_of(library, run)
-        move = rules.move(run.state, trigger)
-        if move is None or form is not None:
-            command = self._whole(Command(kind="take", run=run.id, trigger=trigger, form=form or {}), case, actor, now, "", run.id)
-            decision = decide(library, case, command, actor, now)
-            return decision.reasons if isinstance(decision, Denied) else ()
-        outside = self._outside(rules, move.derived, run.person, case.organisation, case.id, now)
-        return glance(library, rules, move, run, outside, actor, now).reasons
+    def _reasons(self, case: Case, ask: Ask, form: Mapping[str, object] | None) -> Sequence[Reason]:
+        run = run_of(case, ask.command.run)
+        rules = rules_of(ask.library, run)
+        move = rules.move(run.state, ask.command.trigger)
+        if move is not None and form is None:
+            return glance(ask, rules, move, run).reasons
+        command = replace(ask.command, form=form or {}, fresh=self.entropy(16).hex(), case=case.id)
+        decision = decide(ask.library, case, command, ask.actor, ask.now)
+        return decision.reasons if isinstance(decision, Denied) else ()
 
-    def _denied(self, actor: Actor, now: datetime, command: Command, case: str | None, reasons: Sequence[Reason]) -> None:
+    def _denied(
+        self, actor: Actor, now: datetime, command: Command, case: str | None, reasons: Sequence[Reason]
+    ) -> None:
         safe = case if case is not None and (is_reference(case) or len(case) == 32) else None  # noqa: PLR2004
         trigger = command.trigger if is_reference(command.trigger) else "?"
         self._note(actor, "transition.denied", now, case=safe, trg=trigger, why=sorted({one.code for one in reasons}))
 
     def _note(self, actor: Actor, kind: str, now: datetime, **more: object) -> None:
         """Write into the access stream, before anything is shown; an unknown organisation has no log to write to."""
-        head: Head = {"type": kind, "actor": actor.id, "unit": actor.unit, "org": actor.organisation, "at": text_of(now)}
-        if actor.roles:
-            head["role"] = min(actor.roles)
-        head.update({name: value for name, value in more.items() if value is not None})  # pyright: ignore[reportCallIssue, reportArgumentType]
-        record = seal_access(Event(head, None), self.origin(actor.organisation), self.entropy, self.clock)
+        said: dict[str, object] = {
+            "type": kind,
+            "actor": actor.id,
+            "unit": actor.unit,
+            "org": actor.organisation,
+            "at": text_of(now),
+            "role": min(actor.roles) if actor.roles else None,
+            **more,
+        }
+        head = {name: value for name, value in said.items() if value is not None}
+        record = seal_access(head, self.origin(actor.organisation), self.entropy, self.clock)
         case = more.get("case")
         row = RecordRow(record.id, case if isinstance(case, str) else None, None, record.body, record.leaf, None, None)
         self.store.note(actor.organisation, [row])
 
-    def _commit(self, actor: Actor, before: Case | None, loaded: Loaded | None, decision: Accepted, answer: AnswerRow | None) -> Receipt:
+    def _commit(
+        self, actor: Actor, before: Case | None, loaded: Loaded | None, decision: Accepted, answer: AnswerRow | None
+    ) -> Receipt:
         after = decision.case
         assert after is not None  # noqa: S101 - an accepted command has a case after it
         log = self.origin(actor.organisation)
@@ -470,7 +563,10 @@ class Engine:
         for event in decision.events:
             self._publish(event.head["def"], after)
         runs = [after.runs[run] for run in touched]
-        changed = {run: {c["id"] for e in decision.events if e.head["run"] == run for c in e.head.get("due", ())} for run in touched}
+        changed = {
+            run: {c["id"] for e in decision.events if e.head["run"] == run for c in e.head.get("due", ())}
+            for run in touched
+        }
         library = self._with(after)
         commit = Commit(
             organisation=actor.organisation,
@@ -479,19 +575,29 @@ class Engine:
             records=tuple(records),
             runs=tuple(run_row(run, self.keys, log, after.id) for run in runs),
             deadlines=tuple(
-                row for run in runs if changed[run.id] for row in deadline_rows(rules_of(library, run), after.id, run, dict.fromkeys(changed[run.id]))
+                row
+                for run in runs
+                if changed[run.id]
+                for row in deadline_rows(rules_of(library, run), after.id, run, dict.fromkeys(changed[run.id]))
             ),
             closed=tuple((run.id, name) for run in runs for name in sorted(changed[run.id]) if name not in run.due),
             outbox=tuple(self._outbox(effect.message, after, touched[0], log) for effect in decision.effects),
-            answer=answer._replace(case=after.id, version=after.version, record=records[-1].id) if answer is not None else None,
+            answer=answer._replace(case=after.id, version=after.version, record=records[-1].id)
+            if answer is not None
+            else None,
         )
         self.store.commit(commit)
         last = decision.events[-1].head
         if self._tell is not None:
-            self._tell(last["type"], {"case": after.id, "run": last["run"], "version": after.version, "organisation": actor.organisation})
+            self._tell(
+                last["type"],
+                {"case": after.id, "run": last["run"], "version": after.version, "organisation": actor.organisation},
+            )
         return Receipt(after.id, last["run"], after.version, after.runs[last["run"]].state, records[-1].id)
 
-    def _records(self, events: Sequence[Event], after: Case, before: Case | None, loaded: Loaded | None, log: str) -> tuple[list[RecordRow], bytes]:
+    def _records(
+        self, events: Sequence[Event], after: Case, before: Case | None, loaded: Loaded | None, log: str
+    ) -> tuple[list[RecordRow], bytes]:
         leaf = loaded.case.head if loaded is not None else None
         cseq = before.version if before is not None else 0
         rows: list[RecordRow] = []
@@ -535,11 +641,9 @@ class Engine:
         if opened is None:
             raise NotFound("unknown_handoff")
         for row in self.store.case_records(message.receiver, opened.case, after=opened.version - 1):
-            return opened.case, messages.answered(row, opened)[0]
+            return opened.case, messages.answered(row)[0]
         raise Broken("answer_without_record")
 
 
 def _instant(moment: datetime | None) -> str | None:
     return text_of(moment) if moment is not None else None
-
-

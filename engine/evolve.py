@@ -9,7 +9,7 @@ from typing import cast
 from stegvis.routines.errors import Broken
 from stegvis.routines.form import Value
 
-from .values import Case, Due, DueChange, Event, Head, Origin, Pending, Run, Sent
+from .values import Case, Due, DueChange, Event, HandOffHead, Head, Origin, Pending, Run, Sent
 
 _NOTHING: Mapping[str, object] = {}
 
@@ -27,7 +27,9 @@ def evolve(case: Case | None, event: Event) -> Case:
         if kind != "case.open":
             raise Broken("no_case")
         run = _opened(head, body, 1)
-        return Case(head["case"], head["org"], 1, head["at"], head["actor"], head.get("acute", False), {run.id: run})
+        return Case(
+            head.get("case", ""), head["org"], 1, head["at"], head["actor"], head.get("acute", False), {run.id: run}
+        )
     version = case.version + 1
     if kind == "run.open":
         run = _opened(head, body, version)
@@ -58,21 +60,21 @@ def fold(events: Iterable[Event]) -> Case | None:
 def _opened(head: Head, body: Mapping[str, object], version: int) -> Run:
     facts = cast("Mapping[str, Value]", body.get("facts", _NOTHING))
     hof = head.get("hof")
-    origin = Origin(hof["id"], hof["kind"], hof["org"]) if hof is not None and hof.get("dir") == "received" else None
+    origin = Origin(hof["id"], hof["kind"], hof["org"]) if hof is not None and hof["dir"] == "received" else None
     hap = head["hap"]
-    owed = {name: head["actor"] for name in head.get("owed", ())}
+    owed = dict.fromkeys(head.get("owed", ()), head["actor"])
     return Run(
         head["run"],
         head["rtn"],
         head["def"],
-        head["to"],
+        head.get("to", ""),
         head.get("person"),
         hap,
         hap if head.get("end", False) else None,
         facts,
         _clocks(_NO_DUE, head.get("due", ())),
         owed=owed,
-        sent=_sending({}, head) if hof is not None and hof.get("dir") == "sent" else {},
+        sent=_sending({}, head, hof) if hof is not None and hof["dir"] == "sent" else {},
         origin=origin,
         said=dict.fromkeys(facts, version),
     )
@@ -88,12 +90,12 @@ def _clocks(due: Mapping[str, Due], changes: Iterable[DueChange]) -> Mapping[str
             clocks.pop(change["id"], None)
         else:
             clocks[change["id"]] = Due(
-                change["shown"],
-                change["internal"],
+                change.get("shown", ""),
+                change.get("internal", ""),
                 change.get("legal"),
                 change.get("crit"),
-                change["law"],
-                change["since"],
+                change.get("law", ""),
+                change.get("since", ""),
                 change.get("passed", False),
                 change.get("reminded", 0),
                 change.get("moved", False),
@@ -101,9 +103,9 @@ def _clocks(due: Mapping[str, Due], changes: Iterable[DueChange]) -> Mapping[str
     return clocks
 
 
-def _sending(sent: Mapping[str, Sent], head: Head) -> Mapping[str, Sent]:
-    hof = head["hof"]
-    return {**sent, hof["id"]: Sent(head["trg"], hof["kind"], hof["org"], "sent")}
+def _sending(sent: Mapping[str, Sent], head: Head, hof: HandOffHead) -> Mapping[str, Sent]:
+    basis = head.get("basis", ("",))[-1]
+    return {**sent, hof["id"]: Sent(head.get("trg", ""), hof["kind"], hof["org"], hof.get("status", "sent"), basis)}
 
 
 def _moved(run: Run, head: Head, body: Mapping[str, object], version: int) -> Run:
@@ -115,23 +117,25 @@ def _moved(run: Run, head: Head, body: Mapping[str, object], version: int) -> Ru
     if target != run.state:
         pending = None
     if step == "propose":
-        pending = Pending(head["trg"], head["actor"], head["role"], head["at"], given)
+        pending = Pending(head.get("trg", ""), head["actor"], head["role"], head["at"], given)
     elif given:
         facts = {**facts, **given}
         said = {**said, **dict.fromkeys(given, version)}
-    if "corr" in head and given:
-        corrected = {**corrected, **dict.fromkeys(given, head["corr"])}
+    wrong = head.get("corr")
+    if wrong is not None and given:
+        corrected = {**corrected, **dict.fromkeys(given, wrong)}
     hof = head.get("hof")
     if hof is not None:
-        if hof.get("dir") == "sent":
-            sent = _sending(sent, head)
-        elif hof["id"] in sent and "status" in hof:
-            sent = {**sent, hof["id"]: sent[hof["id"]]._replace(status=hof["status"])}
+        about, status = hof.get("about", ""), hof.get("status")
+        if hof["dir"] == "sent":
+            sent = _sending(sent, head, hof)
+        elif about in sent and status is not None:
+            sent = {**sent, about: sent[about]._replace(status=status)}
     if "owed" in head:
-        owed = {**owed, **dict.fromkeys(head["owed"], head["actor"])}
+        owed = {**owed, **dict.fromkeys(head.get("owed", ()), head["actor"])}
     if "paid" in head:
-        owed = {name: actor for name, actor in owed.items() if name not in head["paid"]}
-    due = run.due if "due" not in head else _clocks(run.due, head["due"])
+        owed = {name: actor for name, actor in owed.items() if name not in head.get("paid", ())}
+    due = _clocks(run.due, head.get("due", ())) if "due" in head else run.due
     ended = run.ended
     if head.get("end", False):
         ended = ended or head["hap"]

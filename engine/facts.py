@@ -29,26 +29,29 @@ def next_birthday_that_matters(born: str, on: date) -> date | None:
     return next((day for day in coming if day > on), None)
 
 
-def with_derived(rules: Rules, names: tuple[str, ...], facts: Facts, outside: Mapping[str, int], now: datetime) -> Facts:
+def with_derived(
+    rules: Rules, names: tuple[str, ...], facts: Facts, outside: Mapping[str, int], now: datetime
+) -> Facts:
     """The facts with those derived ones beside them; an unknown source leaves its derived fact unknown."""
     if not names:
         return facts
     known: dict[str, Value] = dict(facts)
     for name in names:
-        value = _derive(rules.routine.derived[name], name, known, outside, now, rules)
+        one, condition = rules.routine.derived[name], rules.derived[name]
+        if one.earlier is not None:
+            value: Value = outside.get(name)
+        elif condition is not None:
+            value = condition.evaluate(known)
+        else:
+            value = _derive(one, known, now)
         if value is not None:
             known[name] = value
     return known
 
 
-def _derive(one: Derived, name: str, known: Mapping[str, Value], outside: Mapping[str, int], now: datetime, rules: Rules) -> Value:
+def _derive(one: Derived, known: Mapping[str, Value], now: datetime) -> Value:
     if one.known is not None:
         return known.get(one.known) is not None
-    if one.earlier is not None:
-        return outside.get(name)
-    condition = rules.derived[name]
-    if condition is not None:
-        return condition.evaluate(known)
     source = known.get(one.age_group or one.since or "")
     if not isinstance(source, str):
         return None

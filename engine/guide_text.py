@@ -59,7 +59,10 @@ def _due(due: DueView, shown: GuideView, words: Words, lang: Lang) -> str:
         parts.append(fill(words["guide.due_critical"], {"when": say_instant(due.critical)})(lang))
     parts.append(due.law(lang))
     left = say_left(due.shown, moment_of(shown.at), words)
-    return fill(words["guide.due_line"], {"what": due.title, "when": say_instant(due.shown), "left": left, "how": ", ".join(parts)})(lang)
+    return fill(
+        words["guide.due_line"],
+        {"what": due.title, "when": say_instant(due.shown), "left": left, "how": ", ".join(parts)},
+    )(lang)
 
 
 def _actions(shown: GuideView, words: Words, lang: Lang) -> Iterator[str]:
@@ -84,7 +87,11 @@ def _actions(shown: GuideView, words: Words, lang: Lang) -> Iterator[str]:
 def _about(action: Action, words: Words, lang: Lang) -> Iterator[str]:
     if action.help is not None:
         yield action.help(lang)
-    for flag, name in ((action.second_person, "second"), (action.irreversible, "irreversible"), (action.contacts_family, "family")):
+    for flag, name in (
+        (action.second_person, "second"),
+        (action.irreversible, "irreversible"),
+        (action.contacts_family, "family"),
+    ):
         if flag:
             yield words[f"guide.{name}"](lang)
     for never in action.never:

@@ -1,7 +1,8 @@
 """What stands on a screen, as plain values; every surface renders these and nothing else."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, is_dataclass
+from typing import cast
 
 from stegvis.routines.text import Text, Words
 
@@ -116,14 +117,21 @@ class GuideView:
 
 
 def plain_json(value: object) -> object:
+    """Texts, reasons and views as JSON values."""
     if isinstance(value, Text):
         return {"sv": value.sv, "en": value.en}
     if isinstance(value, Reason):
-        return {"code": value.code, "kind": value.kind, "about": value.about, "says": plain_json(value.says), "do": plain_json(value.do)}
-    if hasattr(value, "__dataclass_fields__"):
-        return {name: plain_json(getattr(value, name)) for name in value.__dataclass_fields__}  # pyright: ignore[reportAttributeAccessIssue, reportUnknownVariableType, reportUnknownMemberType, reportUnknownArgumentType]
+        return {
+            "code": value.code,
+            "kind": value.kind,
+            "about": value.about,
+            "says": plain_json(value.says),
+            "do": plain_json(value.do),
+        }
+    if is_dataclass(value):
+        return {one.name: plain_json(getattr(value, one.name)) for one in fields(value)}
     if isinstance(value, Mapping):
-        return {str(key): plain_json(inner) for key, inner in value.items()}  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
+        return {key: plain_json(inner) for key, inner in cast("Mapping[str, object]", value).items()}
     if isinstance(value, tuple | list):
-        return [plain_json(inner) for inner in value]  # pyright: ignore[reportUnknownVariableType]
+        return [plain_json(inner) for inner in cast("Sequence[object]", value)]
     return value

@@ -27,6 +27,13 @@ def moment_of(text: str) -> datetime:
     return datetime.fromisoformat(text)
 
 
+def end_of(text: str) -> datetime:
+    """The instant itself, or the last instant in Stockholm of a date."""
+    if len(text) == 10:  # noqa: PLR2004 - YYYY-MM-DD
+        return datetime.combine(date.fromisoformat(text), time.max, STOCKHOLM).astimezone(UTC)
+    return datetime.fromisoformat(text)
+
+
 def local_day(moment: datetime) -> date:
     """The day it is in Stockholm at that instant; law and ages are counted on it."""
     return moment.astimezone(STOCKHOLM).date()

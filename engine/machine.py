@@ -1,8 +1,8 @@
 """The motor: ``transitions`` behind a door that lets only what is safe through.
 
 One flat Machine per rules digest, no models, no automatic transitions, callables only (a string would be imported and
-run). A step is fired on a throw-away carrier; the motor answers which state it leads to. tests/engine/test_motor_traps.py
-pins each trap of the package that this module stays clear of.
+run). A step is fired on a throw-away carrier; the motor answers which state it leads to.
+tests/engine/test_motor_traps.py pins each trap of the package that this module stays clear of.
 """
 
 from collections.abc import Mapping

@@ -9,7 +9,7 @@ from stegvis.routines.digests import canonical
 from stegvis.routines.errors import BadInput, Stale
 from stegvis.routines.rules import Rules
 
-from .ports import AnswerRow, RecordRow
+from .ports import RecordRow
 from .values import Case, Command, Message
 
 
@@ -23,18 +23,20 @@ def message_of(body: bytes) -> Message:
     return Message(**cast("dict[str, Any]", orjson.loads(body)))
 
 
-def bound_message(log: str, id: str) -> bytes:  # noqa: A002 - the word of the field
+def bound_message(log: str, id: str) -> bytes:
     """What an outbox cell is bound to."""
     return canonical(["outbox", log, id])
 
 
 def opening_form(rules: Rules, message: Message, now: str) -> dict[str, object]:
-    """The answers with which a hand-off opens its routine at the receiver: what was carried, and what the receiver knows."""
+    """The answers with which a hand-off opens its routine: what was carried, and what the receiver itself knows."""
     form = rules.opening.form
     prefix = f"{form}."
     known = rules.opening.fields
     carried: dict[str, object] = {
-        name.removeprefix(prefix): value for name, value in message.facts.items() if name.startswith(prefix) and name.removeprefix(prefix) in known
+        name.removeprefix(prefix): value
+        for name, value in message.facts.items()
+        if name.startswith(prefix) and name.removeprefix(prefix) in known
     }
     receives = rules.routine.receives
     if receives is None or receives.kind != message.kind:
@@ -81,9 +83,7 @@ def head_of(row: RecordRow) -> Mapping[str, Any]:
     return cast("Mapping[str, Any]", orjson.loads(row.body))
 
 
-def answered(row: RecordRow, known: AnswerRow) -> tuple[str, str]:
+def answered(row: RecordRow) -> tuple[str, str]:
     """The run and the state that an accepted command led to, from its record."""
     head = head_of(row)
     return str(head["run"]), str(head.get("to", ""))
-
-

@@ -117,7 +117,8 @@ class Store(Protocol):
     """Where an organisation's log and its indexes live. Every call names one organisation; none spans two.
 
     Raises:
-        StoreError: the store cannot be used (``locked``, ``read_only``, ``full``, ``newer_schema``, ``older_schema``, ``io``).
+        StoreError: the store cannot be used (``locked``, ``read_only``, ``full``, ``newer_schema``, ``older_schema``,
+            ``io``).
         Stale: ``commit`` found another version than expected; details: version, at, actor.
         KeyReused: ``commit`` found the idempotency key taken by somebody faster.
     """
@@ -139,15 +140,17 @@ class Store(Protocol):
 
     def cases(self, organisation: str) -> Iterator[str]: ...
     def deadlines(self, organisation: str, *, until: str | None = None, case: str | None = None) -> list[DeadlineRow]:
-        """Open deadlines by ``next``, at most ``until`` inclusive when given; ``stage`` 'done' ones only when no ``until``."""
+        """Open deadlines by ``next``, at most ``until`` itself; those of ``stage`` 'done' only without it."""
         ...
 
     def replace_deadlines(self, organisation: str, rows: Iterable[DeadlineRow]) -> None:
         """Throw the organisation's deadline index away and put this one in its place."""
         ...
 
-    def earlier(self, organisation: str, *, person: str, routine: str, states: Sequence[str], since: str, but: str) -> int:
-        """How many runs of that routine about that person ended in one of those states since then, case ``but`` left out."""
+    def earlier(
+        self, organisation: str, *, person: str, routine: str, states: Sequence[str], since: str, but: str
+    ) -> int:
+        """How many runs of that routine about that person have ended so since then, but for those of case ``but``."""
         ...
 
     def outbox(self, organisation: str) -> list[OutboxRow]:

@@ -49,13 +49,20 @@ def field_title(rules: Rules, fact: str) -> Text:
     return plain(name)
 
 
-def guard_reason(library: Library, rules: Rules, guard: CompiledGuard, *, unknown: frozenset[str], hidden: bool) -> Reason:
-    """Why a guard closes a step: its own sentence; what is not known yet; or neutrally, where the actor may not know."""
+def fact_titles(rules: Rules, facts: Iterable[str]) -> Text:
+    """What some facts are called, as a list in words."""
+    titles = list({title.sv: title for title in (field_title(rules, fact) for fact in sorted(facts))}.values())
+    return Text.model_construct(sv=", ".join(t("sv") for t in titles), en=", ".join(t("en") for t in titles))
+
+
+def guard_reason(
+    library: Library, rules: Rules, guard: CompiledGuard, *, unknown: frozenset[str], hidden: bool
+) -> Reason:
+    """Why a guard closes a step: its own sentence, what is not known yet, or neutrally where the actor may not know."""
     if hidden:
         return reason(library, "not_available", "not_you")
     one = guard.guard
     if unknown:
-        titles = sorted({field_title(rules, fact) for fact in unknown}, key=lambda title: title.sv)
-        named = Text.model_construct(sv=", ".join(t("sv") for t in titles), en=", ".join(t("en") for t in titles))
-        return Reason("not_known", fill(library.words["reasons.not_known.says"], {"facts": named, "rule": one.says}), one.do, "not_yet", one.id)
+        said = fill(library.words["reasons.not_known.says"], {"facts": fact_titles(rules, unknown), "rule": one.says})
+        return Reason("not_known", said, one.do, "not_yet", one.id)
     return Reason("guard", one.says, one.do, "not_yet", one.id)

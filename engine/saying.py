@@ -17,7 +17,9 @@ def say_condition(library: Library, rules: Rules, condition: Condition) -> Text:
 
     def one(lang: Lang) -> str:
         titles, options = _names(rules, lang)
-        words = {name.partition(".")[2]: text(lang) for name, text in library.words.items() if name.startswith("conditions.")}
+        words = {
+            name.partition(".")[2]: text(lang) for name, text in library.words.items() if name.startswith("conditions.")
+        }
         return condition.text(words=words, titles=titles, options=options)
 
     return Text.model_construct(sv=one("sv"), en=one("en"))
@@ -51,5 +53,5 @@ def say_left(due: str, now: datetime, words: Words) -> Text:
     """How long is left, or how late it is, in days, hours or minutes."""
     minutes = int((moment_of(due) - now).total_seconds() // 60)
     side, count = ("left", minutes) if minutes >= 0 else ("late", -minutes)
-    unit, size = ("days", 1440) if count >= 2 * 1440 else ("hours", 60) if count >= 2 * 60 else ("minutes", 1)  # noqa: PLR2004
+    unit, size = ("days", 1440) if count >= 2 * 1440 else ("hours", 60) if count >= 2 * 60 else ("minutes", 1)
     return fill(words[f"guide.{side}_{unit}"], {"count": count // size})

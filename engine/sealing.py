@@ -1,11 +1,12 @@
 """seal and unseal: an event becomes a record that may stand open and a payload that may not, and back.
 
 A record is one canonical JSON object (ASCII keys, no floats; the same bytes as RFC 8785), stored and hashed as exact
-bytes: leaf = SHA-256(0x00 || bytes), as in RFC 6962. What people wrote is in the payload, tied to the record by a salted
+bytes: leaf = SHA-256(0x00 || bytes), as in RFC 6962. What people wrote is in the payload, tied to it by a salted
 commitment ``pc`` and sealed under the key of its retention unit; each guard's inputs are committed to under the same
 salt. Erasing the key leaves every hash and proof as it was.
 """
 
+from collections.abc import Mapping
 from hashlib import sha256
 from typing import NamedTuple, TypedDict, cast
 
@@ -14,8 +15,8 @@ import orjson
 from stegvis.routines.digests import canonical
 from stegvis.routines.errors import Broken
 
-from .ports import Clock, Entropy
 from .instants import text_of
+from .ports import Clock, Entropy
 from .values import Event, Head
 
 VERSION = 1
@@ -47,7 +48,7 @@ class Record(NamedTuple):
 
 
 class Sealed(TypedDict, total=False):
-    """What a record holds beside its event's head: version, log, id, place, nonce, commitments, the clock of the store."""
+    """What a record holds beside its event's head: version, log, id, place, nonce, commitment, the recording clock."""
 
     v: int
     log: str
@@ -76,12 +77,19 @@ def seal(event: Event, head: ChainHead, entropy: Entropy, clock: Clock) -> tuple
     return Record(cast("str", record["id"]), head.cseq + 1, body, leaf_hash(body)), payload
 
 
-def seal_access(event: Event, log: str, entropy: Entropy, clock: Clock) -> Record:
-    """Make the record of an event in the access stream: nothing in it is sealed, so nothing in it may need to be."""
-    record, _ = _record(event, log, entropy, clock)
-    del record["pc"]
+def seal_access(head: Mapping[str, object], log: str, entropy: Entropy, clock: Clock) -> Record:
+    """Make a record of the access stream: nothing in it is sealed, so nothing in it may need to be."""
+    chance = entropy(32)
+    record: dict[str, object] = {
+        **head,
+        "v": VERSION,
+        "log": log,
+        "id": chance[:16].hex(),
+        "n": chance[16:].hex(),
+        "rec": text_of(clock()),
+    }
     body = _bytes(record)
-    return Record(cast("str", record["id"]), None, body, leaf_hash(body))
+    return Record(chance[:16].hex(), None, body, leaf_hash(body))
 
 
 def _record(event: Event, log: str, entropy: Entropy, clock: Clock) -> tuple[dict[str, object], bytes]:
@@ -99,7 +107,10 @@ def _record(event: Event, log: str, entropy: Entropy, clock: Clock) -> tuple[dic
     }
     if event.reads:
         inputs = {name: sha256(_GUARD + salt + canonical(read)).hexdigest() for name, read in event.reads}
-        record["guards"] = [{**guard, "in": inputs[guard["id"]]} if guard["id"] in inputs else guard for guard in event.head.get("guards", ())]
+        record["guards"] = [
+            {**guard, "in": inputs[guard["id"]]} if guard["id"] in inputs else guard
+            for guard in event.head.get("guards", ())
+        ]
     return record, payload
 
 

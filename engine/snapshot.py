@@ -40,7 +40,10 @@ def _bound(log: str, case: str, run: str, state: str) -> bytes:
 
 def run_of_row(row: RunRow, sealer: Sealer, log: str, case: str) -> Run:
     """The run that a row holds."""
-    inside = cast("dict[str, object]", orjson.loads(sealer.open(log, row.run, row.snapshot, _bound(log, case, row.run, row.state))))
+    inside = cast(
+        "dict[str, object]",
+        orjson.loads(sealer.open(log, row.run, row.snapshot, _bound(log, case, row.run, row.state))),
+    )
     pending, origin = inside.get("pending"), inside.get("origin")
     due = cast("Mapping[str, list[object]]", inside.get("due", {}))
     sent = cast("Mapping[str, list[str]]", inside.get("sent", {}))

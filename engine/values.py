@@ -6,7 +6,7 @@ Instants are text in one form (see ports.py); a *person* is an opaque key, never
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal, NamedTuple, TypeAlias, TypedDict
+from typing import Literal, NamedTuple, Required, TypeAlias, TypedDict
 
 from stegvis.routines.form import Value
 from stegvis.routines.text import Text
@@ -34,9 +34,9 @@ class Actor:
     delegations: frozenset[str] = frozenset()
     qualified: bool = False
 
-    def __init__(  # noqa: PLR0913 - these are the six things a court asks about an actor
+    def __init__(
         self,
-        id: str,  # noqa: A002 - the word of the field
+        id: str,
         *,
         roles: "set[str] | frozenset[str]",
         unit: str,
@@ -61,7 +61,7 @@ class Due(NamedTuple):
     internal: str
     """Never moves; drives reminders."""
     legal: str | None
-    """May move by a declared prolonging; drives "late" and "lapsed". None where the law says at once, without a number."""
+    """May move by a declared prolonging; drives "late" and "lapsed". None where the law gives no number."""
     critical: str | None
     """When it would be too late whatever the law says: school ends, a plane leaves."""
     law: str
@@ -89,6 +89,7 @@ class Sent(NamedTuple):
     kind: str
     to: str
     status: str
+    basis: str
 
 
 class Origin(NamedTuple):
@@ -192,14 +193,21 @@ class Message(NamedTuple):
     facts: Facts
 
 
+Outcome: TypeAlias = Literal["true", "false", "unknown", "overridden"]
+
+
 class GuardResult(TypedDict):
+    """How a guard came out; ``ver`` pins the wording of its condition."""
+
     id: str
     ver: str
-    out: Literal["true", "false", "unknown", "overridden"]
+    out: Outcome
 
 
 class DueChange(TypedDict, total=False):
-    id: str
+    """A deadline started or moved (with its instants), or ``closed``."""
+
+    id: Required[str]
     shown: str
     internal: str
     legal: str
@@ -213,22 +221,23 @@ class DueChange(TypedDict, total=False):
 
 
 class HandOffHead(TypedDict, total=False):
-    id: str
-    kind: str
-    dir: Literal["sent", "received", "answered"]
-    org: str
-    digest: str
-    trg: str
+    """A hand-off as a record names it; ``about`` is the earlier hand-off that it answers or asks about."""
+
+    id: Required[str]
+    kind: Required[str]
+    dir: Required[Literal["sent", "received", "answered"]]
+    org: Required[str]
+    about: str
     status: str
 
 
 Head = TypedDict(
     "Head",
     {
-        "type": str,
+        "type": Required[str],
         "case": str,
-        "run": str,
-        "rtn": str,
+        "run": Required[str],
+        "rtn": Required[str],
         "person": str,
         "trg": str,
         "step": str,
@@ -236,15 +245,16 @@ Head = TypedDict(
         "from": str,
         "to": str,
         "guards": list[GuardResult],
-        "actor": str,
-        "role": str,
-        "unit": str,
-        "org": str,
+        "actor": Required[str],
+        "role": Required[str],
+        "unit": Required[str],
+        "org": Required[str],
         "dlg": str,
+        "qual": bool,
         "purpose": str,
         "basis": list[str],
-        "hap": str,
-        "at": str,
+        "hap": Required[str],
+        "at": Required[str],
         "seen": str,
         "cmd": str,
         "corr": str,
@@ -254,9 +264,9 @@ Head = TypedDict(
         "owed": list[str],
         "paid": list[str],
         "acute": bool,
-        "def": str,
-        "gui": str,
-        "law": str,
+        "def": Required[str],
+        "gui": Required[str],
+        "law": Required[str],
         "cal": str,
         "why": list[str],
     },
@@ -264,9 +274,10 @@ Head = TypedDict(
 )
 """The part of an event that stands open in the record: codes, keys, digests and instants; never what people wrote.
 
-``def``, ``gui``, ``law``, ``cal``: digests of the rules, guidance, law and calendar used. ``hap``: when it happened;
-``at``: when it was decided, by the application's clock. ``hof``: the hand-off; ``due``: what became of deadlines; ``owed``
-and ``paid``: forms to complete and steps to review; ``why``: codes of the reasons of a refusal.
+``def``, ``gui``, ``law``, ``cal``: digests of the rules, guidance, law and calendar used. ``dlg``, ``qual``: the
+delegation and competence it rested on. ``hap``: when it happened; ``at``: when it was decided, by the application's
+clock. ``hof``: the hand-off; ``due``: what became of deadlines; ``owed`` and ``paid``: forms to complete and steps to
+review; ``hold``: who has the case from now on; ``why``: codes of the reasons of a refusal.
 """
 
 

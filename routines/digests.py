@@ -14,10 +14,27 @@ import orjson
 
 Json: TypeAlias = "dict[str, Json] | list[Json] | str | int | bool | None"
 
-_TOLD = frozenset({"title", "now", "why", "help", "says", "do", "text", "never", "call", "waiting", "label", "adopted", "valid"})
+_TOLD = frozenset(
+    {"title", "now", "why", "help", "says", "do", "text", "never", "call", "waiting", "label", "adopted", "valid"}
+)
 """Keys whose value people are told; never part of the rules, except as a name people chose (inside ``_NAMED``)."""
 
-_NAMED = frozenset({"of", "fields", "rows", "states", "transitions", "shared", "forms", "handed", "derived", "deadlines", "carries", "sets"})
+_NAMED = frozenset(
+    {
+        "of",
+        "fields",
+        "rows",
+        "states",
+        "transitions",
+        "shared",
+        "forms",
+        "handed",
+        "derived",
+        "deadlines",
+        "carries",
+        "sets",
+    }
+)
 """Keys whose children are names from the definition, so a child called ``title`` is no text."""
 
 
@@ -32,7 +49,7 @@ def digest(value: object) -> str:
 
 
 def split(data: Mapping[str, Json]) -> tuple[dict[str, Json], dict[str, Json]]:
-    """A routine's data as (rules, guidance); guidance maps JSON pointers to what was taken out, ``pointer#`` to an order."""
+    """A routine's data as (rules, guidance): what was taken out by JSON pointer, and ``pointer#`` for an order."""
     told: dict[str, Json] = {}
     return cast("dict[str, Json]", _split(dict(data), "", told, names=False)), told
 
@@ -58,7 +75,12 @@ def _split(value: Json, pointer: str, told: dict[str, Json], *, names: bool) -> 
 
 
 def _is_text(value: Json) -> bool:
-    return isinstance(value, dict) and bool(value) and value.keys() <= {"sv", "en"} and all(isinstance(v, str) for v in value.values())
+    return (
+        isinstance(value, dict)
+        and bool(value)
+        and value.keys() <= {"sv", "en"}
+        and all(isinstance(v, str) for v in value.values())
+    )
 
 
 def join(rules: Json, guidance: Mapping[str, Json]) -> dict[str, Json]:
@@ -68,7 +90,10 @@ def join(rules: Json, guidance: Mapping[str, Json]) -> dict[str, Json]:
         *way, last = pointer.removesuffix("#")[1:].split("/")
         place: Json = whole
         for step in way:
-            place = place[int(step)] if isinstance(place, list) else cast("dict[str, Json]", place)[step]
+            if isinstance(place, list):
+                place = cast("list[Json]", place)[int(step)]
+            else:
+                place = cast("dict[str, Json]", place)[step]
         inside = cast("dict[str, Json]", place)
         if pointer.endswith("#"):
             named = cast("dict[str, Json]", inside[last])

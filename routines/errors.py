@@ -7,7 +7,7 @@
      +- Stale              somebody else has moved the case
      +- KeyReused          the same idempotency key with other content
      +- Refused            the routine says no, with every reason (defined in stegvis.engine)
-     +- StoreError         the store cannot be used: locked, read-only, full, newer than this version
+     +- StoreError         the store cannot be used: locked, read-only, full, newer
      +- SealError          a cell cannot be sealed or opened
      +- Broken             what was stored does not agree with itself
 
@@ -31,7 +31,8 @@ class StegvisError(Exception):
         self.reason: str = code or self.code
         self.details: Mapping[str, Detail] = details
         said = ", ".join(f"{name}={value}" for name, value in details.items() if value is not None)
-        super().__init__(f"{self.reason}: {(type(self).__doc__ or '').splitlines()[0]}" + (f" ({said})" if said else ""))
+        sentence = (type(self).__doc__ or "").splitlines()[0]
+        super().__init__(f"{self.reason}: {sentence}" + (f" ({said})" if said else ""))
 
 
 class BadInput(StegvisError):

@@ -100,7 +100,10 @@ def assemble(sources: Sources, compiled: Iterable[Rules]) -> Library:
         organisations=load_organisations(_mapping(sources, "organisations.yaml")),
         words=words_of(sources),
         builtin=builtin_of(sources),
-        versions={name: tuple(sorted(them, key=lambda one: one.routine.valid.first, reverse=True)) for name, them in versions.items()},
+        versions={
+            name: tuple(sorted(them, key=lambda one: one.routine.valid.first, reverse=True))
+            for name, them in versions.items()
+        },
         by_digest={rules.digest: rules for rules in compiled},
     )
 
@@ -113,4 +116,3 @@ def restored(rules: bytes, guidance: bytes, builtin: Builtin) -> Rules:
     """Compile stored canonical bytes again, for a run that is pinned to rules which this library no longer has."""
     data = join(cast("Json", orjson.loads(rules)), cast("dict[str, Json]", orjson.loads(guidance)))
     return compile_routine(data, builtin)
-

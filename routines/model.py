@@ -4,7 +4,7 @@ Read together with docs/write-a-routine.md. What a name refers to is not known h
 (``rules.py``) and the checks (``checks/``) find out.
 """
 
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import Field as Limits
 from pydantic import StringConstraints
@@ -12,10 +12,12 @@ from pydantic import StringConstraints
 from .form import Field, Form
 from .text import FactName, Model, Name, Text
 
-Condition: TypeAlias = str | dict[str, object]
+Condition: TypeAlias = str | dict[str, Any]
 """A guard's condition: an expression, or one of and / or / not / each / any. See ``condition.py``."""
 
-Trigger: TypeAlias = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,63}(\.(approve|reject|withdraw|review|complete))?$")]
+Trigger: TypeAlias = Annotated[
+    str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,63}(\.(approve|reject|withdraw|review|complete))?$")
+]
 """A step by name; ``step.approve`` and its like are made when four-eyes and late forms are compiled."""
 
 Day: TypeAlias = Annotated[str, StringConstraints(pattern=r"^\d{4}-\d{2}-\d{2}$")]

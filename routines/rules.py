@@ -79,7 +79,7 @@ class Move:
 
 @dataclass(frozen=True, slots=True)
 class Spot:
-    """One state of the compiled machine; ``origin`` is the declared state, ``awaiting`` the step that awaits approval."""
+    """One state of the compiled machine; ``origin`` is the declared state, ``awaiting`` the step to be approved."""
 
     name: str
     origin: str
@@ -175,7 +175,8 @@ class _Compiler:
         self.builtin = builtin
         self.scope = scope_of(routine)
         self.derived = {
-            name: parse(one.holds, self.scope) if one.holds is not None else None for name, one in routine.derived.items()
+            name: parse(one.holds, self.scope) if one.holds is not None else None
+            for name, one in routine.derived.items()
         }
         self.starts: dict[str, list[Trip]] = {}
         self.meets: dict[str, list[str]] = {}
@@ -206,7 +207,9 @@ class _Compiler:
             for name, spot in spots.items():
                 if not spot.ends:
                     moves[name]["acute"] = self._acute(name)
-        clocked = {fact for one in routine.deadlines.values() for fact in (one.origin, one.or_before) if fact is not None}
+        clocked = {
+            fact for one in routine.deadlines.values() for fact in (one.origin, one.or_before) if fact is not None
+        }
         return Rules(
             routine=routine,
             digest=digest(rules),
@@ -221,7 +224,9 @@ class _Compiler:
             clocked=frozenset(clocked),
         )
 
-    def _place(self, state: str, trigger: str, step: Transition, moves: dict[str, dict[str, Move]], spots: dict[str, Spot]) -> None:
+    def _place(
+        self, state: str, trigger: str, step: Transition, moves: dict[str, dict[str, Move]], spots: dict[str, Spot]
+    ) -> None:
         if step.four_eyes is None or step.four_eyes.afterwards:
             moves[state][trigger] = self._move(state, trigger, step, "step")
             return
@@ -235,11 +240,17 @@ class _Compiler:
             f"{trigger}.withdraw": self._move(waiting, trigger, step, "withdraw", to=state),
         }
 
-    def _share(self, shared: list[tuple[str, Shared]], moves: dict[str, dict[str, Move]], spots: dict[str, Spot]) -> None:
+    def _share(
+        self, shared: list[tuple[str, Shared]], moves: dict[str, dict[str, Move]], spots: dict[str, Spot]
+    ) -> None:
         """A proposal must never hold up what its state shares with others, such as a report: it is dropped instead."""
         for waiting in [spot for spot in spots.values() if spot.awaiting is not None]:
             for trigger, step in shared:
-                if waiting.origin in step.states and trigger != waiting.awaiting and (step.four_eyes is None or step.four_eyes.afterwards):
+                if (
+                    waiting.origin in step.states
+                    and trigger != waiting.awaiting
+                    and (step.four_eyes is None or step.four_eyes.afterwards)
+                ):
                     moves[waiting.name][trigger] = self._move(waiting.name, trigger, step, "step")
 
     def _later(self, moves: dict[str, dict[str, Move]], spots: dict[str, Spot]) -> None:
@@ -263,7 +274,7 @@ class _Compiler:
         step = Transition(title=acute.title, by=acute.by, to=HERE)
         return self._move(state, "acute", step, "acute", to=state)
 
-    def _move(  # noqa: PLR0913 - one place where a step's parts come together
+    def _move(
         self,
         source: str,
         trigger: str,
@@ -326,9 +337,15 @@ class _Compiler:
         return Branch(here if target.state == HERE else target.state, condition, otherwise=target.otherwise)
 
     def _needed(
-        self, guards: tuple[CompiledGuard, ...], branches: tuple[Branch, ...], whens: Mapping[str, Condition], starts: tuple[Trip, ...]
+        self,
+        guards: tuple[CompiledGuard, ...],
+        branches: tuple[Branch, ...],
+        whens: Mapping[str, Condition],
+        starts: tuple[Trip, ...],
     ) -> tuple[str, ...]:
-        conditions = [guard.condition for guard in guards] + [one.condition for one in (*branches, *starts) if one.condition is not None]
+        conditions = [guard.condition for guard in guards] + [
+            one.condition for one in (*branches, *starts) if one.condition is not None
+        ]
         names = {name for condition in (*conditions, *whens.values()) for name in condition.names}
         wanted = {name for name in names if name in self.derived}
         while True:

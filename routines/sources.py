@@ -36,7 +36,9 @@ class Sources:
 
     def names(self, folder: str) -> list[str]:
         """Relative names of the YAML files of a folder, over all directories."""
-        return sorted({f"{folder}/{path.name}" for directory in self.directories for path in (directory / folder).glob("*.yaml")})
+        return sorted(
+            {f"{folder}/{path.name}" for directory in self.directories for path in (directory / folder).glob("*.yaml")}
+        )
 
     def routines(self) -> Iterator[Document]:
         for name in self.names("routines"):

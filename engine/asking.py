@@ -1,0 +1,35 @@
+"""What one judgement rests on: the definitions, the command, who asks, and when."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from stegvis.routines.errors import BadInput
+from stegvis.routines.library import Library
+
+from .instants import text_of
+from .values import Actor, Command
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """A command in its setting. ``at`` is ``now`` as text; ``happened`` is when it happened, at the latest now."""
+
+    library: Library
+    command: Command
+    actor: Actor
+    now: datetime
+    at: str
+    happened: str
+
+
+def asking(library: Library, command: Command, actor: Actor, now: datetime) -> Ask:
+    """Put a command in its setting.
+
+    Raises:
+        BadInput: ``naive_instant``, ``future_instant``.
+    """
+    at = text_of(now)
+    happened = command.happened or at
+    if happened > at:
+        raise BadInput("future_instant")
+    return Ask(library, command, actor, now, at, happened)

@@ -1,0 +1,103 @@
+"""Hand-offs (överlämningar): what a step sends to another organisation, and what comes back."""
+
+from collections.abc import Mapping
+
+from stegvis.routines.errors import BadInput, NotFound
+from stegvis.routines.form import Value
+from stegvis.routines.library import Library
+from stegvis.routines.model import HandOff
+from stegvis.routines.rules import Move
+
+from .asking import Ask
+from .values import Case, Facts, HandOffHead, Message, Run
+
+
+def message_of_step(ask: Ask, case: Case, run: Run, move: Move, facts: Facts) -> Message | None:
+    """What the step sends, under the fresh id that the shell gave; None when it sends nothing.
+
+    Raises:
+        BadInput: ``nothing_sent``, when it concerns a hand-off that was never made. NotFound: ``unknown_receiver``.
+    """
+    step = move.step
+    if move.kind not in {"step", "approve"}:
+        return None
+    if step.handoff is not None:
+        return _hand_off(ask, case, run, step.handoff, facts)
+    if step.reply is not None and run.origin is not None:
+        reply = step.reply
+        carried = {f"handed.{name}": value for name, value in _carried(reply.carries, facts).items()}
+        return _back(ask, case, run.origin.organisation, run.origin.id, reply.basis, reply.status, carried)
+    if step.revokes is not None:
+        about = _earlier(run, step.revokes)
+        return _back(ask, case, run.sent[about].to, about, run.sent[about].basis, "revoked", {})
+    return None
+
+
+def _hand_off(ask: Ask, case: Case, run: Run, hand: HandOff, facts: Facts) -> Message:
+    flag = facts.get(hand.protected_identity) if hand.protected_identity is not None else None
+    return Message(
+        id=ask.command.fresh or "",
+        kind=hand.kind,
+        sender=case.organisation,
+        receiver=_receiver(ask.library, hand.to),
+        basis=hand.basis,
+        at=ask.at,
+        protected_identity=_flag(flag),
+        routine=hand.routine,
+        about=_earlier(run, hand.about) if hand.about is not None else None,
+        status=None,
+        facts=_carried(hand.carries, facts),
+    )
+
+
+def _flag(said: Value) -> str:
+    if isinstance(said, bool):
+        return "yes" if said else "no"
+    return said if isinstance(said, str) else "unknown"
+
+
+def _carried(carries: Mapping[str, str], facts: Facts) -> dict[str, Value]:
+    return {target: facts[source] for target, source in carries.items() if facts.get(source) is not None}
+
+
+def _earlier(run: Run, trigger: str) -> str:
+    """The latest hand-off that this step sent."""
+    for id, sent in reversed(list(run.sent.items())):
+        if sent.trigger.partition(".")[0] == trigger:
+            return id
+    raise BadInput("nothing_sent", step=trigger)
+
+
+def _back(  # noqa: PLR0917 - the parts of one message
+    ask: Ask, case: Case, to: str, about: str, basis: str, status: str | None, facts: Mapping[str, Value]
+) -> Message:
+    fresh = ask.command.fresh or ""
+    return Message(fresh, "reply", case.organisation, to, basis, ask.at, "unknown", None, about, status, facts)
+
+
+def _receiver(library: Library, kind: str) -> str:
+    """The organisation of that kind which hand-offs go to."""
+    for name, one in library.organisations.organisations.items():
+        if one.kind == kind:
+            return name
+    raise NotFound("unknown_receiver", kind=kind)
+
+
+def sent_head(message: Message) -> HandOffHead:
+    """What a record says of a message that was sent."""
+    hof: HandOffHead = {"id": message.id, "kind": message.kind, "dir": "sent", "org": message.receiver}
+    if message.about is not None:
+        hof["about"] = message.about
+    if message.status is not None:
+        hof["status"] = message.status
+    return hof
+
+
+def answered_head(message: Message) -> HandOffHead:
+    """What a record says of a message that came about an earlier hand-off."""
+    hof: HandOffHead = {"id": message.id, "kind": message.kind, "dir": "answered", "org": message.sender}
+    if message.about is not None:
+        hof["about"] = message.about
+    if message.status is not None:
+        hof["status"] = message.status
+    return hof

@@ -1,0 +1,266 @@
+"""Replay: read a case's log again, check that it hangs together, and judge every step anew.
+
+``rejudge`` needs the payloads and says of each record whether it was *reproduced* (the same command gives the same
+event), *attested* (it rests on what another organisation said, which nobody here can work out again), *undecidable*
+(what it rests on is sealed or erased) or *divergent*, and how.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal, TypeAlias, cast
+
+from stegvis.routines.errors import StegvisError
+from stegvis.routines.library import Library
+from stegvis.routines.rules import Move, Rules
+
+from .decide import CLOCK, decide, rules_of
+from .evolve import evolve
+from .instants import moment_of
+from .values import Actor, Case, Command, Denied, Event, Facts, HandOffHead, Head, Message
+
+Verdict: TypeAlias = Literal["reproduced", "attested", "undecidable", "divergent"]
+
+_SHELL = frozenset({"v", "log", "id", "case", "cseq", "prev", "n", "pc", "rec", "nb", "seen", "cmd", "gui"})
+"""What the shell adds to an event, and what was shown: not for the core to decide again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One record of a case, judged.
+
+    Attributes:
+        version: place in the case chain, from 1.
+        type, trigger, source, target: what happened, from which state to which.
+        actor, role, unit: who did it.
+        happened, recorded: the two clocks, UTC text.
+        verdict, kind: what judging it anew says; ``kind`` names how it diverges.
+    """
+
+    version: int
+    record: str
+    type: str
+    trigger: str
+    source: str
+    target: str
+    actor: str
+    role: str
+    unit: str
+    happened: str
+    recorded: str
+    verdict: Verdict
+    kind: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """A case read again from its log.
+
+    Attributes:
+        case: the case's key.
+        steps: every record, judged.
+        state: where each run stands after folding the log, by run.
+        faults: where the log does not hang together: (version, code); empty when it does.
+    """
+
+    case: str
+    steps: tuple[Step, ...]
+    state: Mapping[str, str]
+    faults: tuple[tuple[int, str], ...]
+
+    @property
+    def sound(self) -> bool:
+        """Whether the log hangs together and no step diverges."""
+        return not self.faults and all(step.verdict != "divergent" for step in self.steps)
+
+    def count(self, verdict: Verdict) -> int:
+        """How many steps got that verdict."""
+        return sum(step.verdict == verdict for step in self.steps)
+
+
+def rejudge(library: Library, events: Sequence[Event]) -> Iterator[tuple[Verdict, str | None]]:
+    """Judge each event of a case anew, from the first.
+
+    Args:
+        library: with the rules and the law that each event names, as far as they are kept.
+        events: the case's events in order; a body of None is sealed or erased.
+    """
+    case: Case | None = None
+    blind: set[str] = set()
+    for number, event in enumerate(events):
+        run = event.head.get("run", "")
+        if event.body is None:
+            blind.add(run)
+        following = events[number + 1] if number + 1 < len(events) else None
+        yield _judged(library, case, event, following, sealed=run in blind)
+        case = evolve(case, event)
+
+
+def _judged(
+    library: Library, case: Case | None, event: Event, following: Event | None, *, sealed: bool
+) -> tuple[Verdict, str | None]:
+    head = event.head
+    if case is not None and head["at"] < case.at:
+        return "divergent", "time_order"
+    if head["hap"] > head["at"]:
+        return "divergent", "time_order"
+    if sealed:
+        return "undecidable", None
+    try:
+        if head.get("step") == "acute":
+            return _acute(library, case, event, following)
+        command, actor = _command(library, case, event)
+        decision = decide(library, case, command, actor, moment_of(head["at"]))
+    except StegvisError as error:
+        return "divergent", error.reason
+    if isinstance(decision, Denied):
+        return "divergent", decision.reasons[0].code
+    again = next(
+        (one for one in decision.events if one.head.get("run") == head.get("run") and one.head["type"] == head["type"]),
+        None,
+    )
+    if again is None:
+        return "divergent", "other_event"
+    differs = _difference(again, event)
+    if differs is not None:
+        return "divergent", differs
+    return ("attested" if head["type"] == "handoff.answered" else "reproduced"), None
+
+
+def _difference(again: Event, event: Event) -> str | None:
+    """The first thing in which an event, decided again, differs from what the log says."""
+    new, old = cast("dict[str, Any]", again.head), cast("dict[str, Any]", event.head)
+    for name in sorted((new.keys() | old.keys()) - _SHELL):
+        left, right = new.get(name), old.get(name)
+        if name == "guards":
+            left, right = _guards(left), _guards(right)
+        if left != right:
+            return {"to": "target", "due": "deadline", "def": "definition", "guards": "guard"}.get(name, name)
+    if (again.body or {}).get("facts", {}) != (event.body or {}).get("facts", {}):
+        return "facts"
+    return None
+
+
+def _guards(guards: Sequence[Mapping[str, str]] | None) -> list[tuple[str, str, str]]:
+    return [(guard["id"], guard["ver"], guard["out"]) for guard in guards or ()]
+
+
+def _actor(head: Head) -> Actor:
+    """The actor as far as the step needed them, as the host vouched for them then."""
+    powers = {head["dlg"]} if "dlg" in head else set[str]()
+    roles = CLOCK.roles if head.get("role") == "clock" else {head.get("role", "")}
+    return Actor(
+        head["actor"],
+        roles=set(roles),
+        unit=head["unit"],
+        organisation=head["org"],
+        delegations=powers,
+        qualified=head.get("qual", False),
+    )
+
+
+def _command(library: Library, case: Case | None, event: Event) -> tuple[Command, Actor]:
+    """The command that an event answers, put together again from what was logged."""
+    head, body = event.head, event.body or {}
+    facts = cast("Facts", body.get("facts", {}))
+    actor = _actor(head)
+    common: dict[str, Any] = {
+        "run": head["run"],
+        "happened": head["hap"],
+        "overrides": body.get("overrides", {}),
+        "outside": body.get("outside", {}),
+        "fresh": head["hof"]["id"] if "hof" in head else None,
+        "case": head.get("case", ""),
+    }
+    match head["type"]:
+        case "case.open" | "run.open":
+            received = head.get("hof")
+            message = (
+                _message(head, received, facts) if received is not None and received["dir"] == "received" else None
+            )
+            kind: Any = "receive" if message is not None else "open"
+            return Command(
+                kind=kind, trigger=head["rtn"], form=_form(facts), person=head.get("person"), message=message, **common
+            ), actor
+        case "correction":
+            return Command(
+                kind="correct",
+                trigger="correct",
+                form=facts,
+                reason=cast("str", body.get("reason")),
+                corrects=head.get("corr"),
+                **common,
+            ), actor
+        case "handoff.answered":
+            hof = head.get("hof")
+            message = _message(head, hof, facts) if hof is not None else None
+            return Command(kind="answered", trigger="answered", message=message, **common), actor
+        case "deadline":
+            return Command(kind="tick", trigger="tick", **common), actor
+        case _:
+            move = _move(library, case, head)
+            form = {} if move is None or move.kind == "approve" else _form(facts)
+            return Command(kind="take", trigger=head.get("trg", ""), form=form, **common), actor
+
+
+def _move(library: Library, case: Case | None, head: Head) -> Move | None:
+    run = case.runs.get(head["run"]) if case is not None else None
+    return rules_of(library, run).move(run.state, head.get("trg", "")) if run is not None else None
+
+
+def _form(facts: Facts) -> dict[str, object]:
+    return {
+        name.partition(".")[2]: value for name, value in facts.items() if not name.startswith(("handed.", "status."))
+    }
+
+
+def _message(head: Head, hof: HandOffHead, facts: Facts) -> Message:
+    return Message(
+        id=hof["id"],
+        kind=cast("Any", hof["kind"]),
+        sender=hof["org"],
+        receiver=head["org"],
+        basis=head.get("basis", ["none"])[0],
+        at=head["at"],
+        protected_identity="unknown",
+        routine=head["rtn"],
+        about=hof.get("about"),
+        status=hof.get("status"),
+        facts=facts,
+    )
+
+
+def _acute(library: Library, case: Case | None, event: Event, following: Event | None) -> tuple[Verdict, str | None]:
+    """Danger to life is one command with two events; the second, judged as an opening, carries the form."""
+    head = event.head
+    run = case.runs.get(head["run"]) if case is not None else None
+    if run is None or rules_of(library, run).move(run.state, "acute") is None:
+        return "divergent", "unknown_step"
+    if head.get("from") != run.state or head.get("to") != run.state:
+        return "divergent", "target"
+    opened = following is not None and following.head["type"] == "run.open" and following.head.get("acute", False)
+    return ("reproduced", None) if opened else ("divergent", "other_event")
+
+
+def step_of(record: str, head: Head, verdict: Verdict, kind: str | None) -> Step:
+    """A judged record as an auditor reads it."""
+    sealed = cast("dict[str, Any]", head)
+    return Step(
+        version=sealed["cseq"],
+        record=record,
+        type=head["type"],
+        trigger=head.get("trg", ""),
+        source=head.get("from", ""),
+        target=head.get("to", ""),
+        actor=head["actor"],
+        role=head.get("role", ""),
+        unit=head["unit"],
+        happened=head["hap"],
+        recorded=sealed["rec"],
+        verdict=verdict,
+        kind=kind,
+    )
+
+
+def with_rules(library: Library, known: Mapping[str, Rules]) -> Library:
+    """The library with some older rules beside its own."""
+    return replace(library, by_digest={**library.by_digest, **known})
