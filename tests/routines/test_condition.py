@@ -90,6 +90,12 @@ def test_a_field_missing_in_one_row_is_not_taken_from_the_facts_or_another_row()
     assert condition.evaluate(known) is None
 
 
+def test_two_are_equal_when_they_say_the_same_of_the_same() -> None:
+    one, same = parse("open and visit.safe", SCOPE), parse("(open)\nand visit.safe", SCOPE)
+    assert (one == same, len({one, same})) == (True, 1)
+    assert one != parse("visit.safe and open", SCOPE)
+
+
 # What keeps it from being true
 
 

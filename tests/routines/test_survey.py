@@ -130,8 +130,13 @@ CASE: Scope = {
     "on": FactType("date"),
     "at": FactType("instant"),
     "note": FactType("text"),
+    "first": FactType("actor"),
+    "second": FactType("actor"),
+    "third": FactType("actor"),
     "children": FactType("list", rows={"age": FactType("number"), "heard": FactType("boolean")}),
+    "visits": FactType("list", rows={"age": FactType("number")}),
 }
+DIFFERENT = "first != second and second != third and first != third"
 
 
 def ask(*sources: str | Mapping[str, Value], otherwise: bool = False) -> Survey:
@@ -149,6 +154,9 @@ def ask(*sources: str | Mapping[str, Value], otherwise: bool = False) -> Survey:
         ("age > 3 and age < 4", Reach(can_be_true=False, can_be_false=True)),
         ("age < mature_at and mature_at < 5 and age > 3", Reach(can_be_true=False, can_be_false=True)),
         ("age < mature_at and mature_at < 6 and age > 3", Reach(can_be_true=True, can_be_false=True)),
+        (DIFFERENT, Reach(can_be_true=True, can_be_false=True)),
+        (f"{DIFFERENT} and first in ('u1', 'u2')", Reach(can_be_true=True, can_be_false=True)),
+        (f"{DIFFERENT} and first == 'u1' and third in ('u1', 'u1')", Reach(can_be_true=False, can_be_false=True)),
         ("on < '0001-01-01'", Reach(can_be_true=False, can_be_false=True)),
         ("on <= '9999-12-31'", Reach(can_be_true=True, can_be_false=False)),
         ("on > '2026-02-28' and on < '2026-03-01'", Reach(can_be_true=False, can_be_false=True)),
@@ -170,6 +178,13 @@ def test_rows_enough_for_every_place_that_asks() -> None:
     some = {"any": "children", "as": "k", "holds": "k.heard"}
     none = ask({"and": [some, {"each": "children", "as": "k", "holds": "not k.heard"}]})
     assert none.reaches == (Reach(can_be_true=False, can_be_false=True),)
+
+
+def test_rows_are_told_apart_by_what_another_list_may_hold() -> None:
+    same = {"any": "visits", "as": "v", "holds": "k.age == v.age and v.age == 3"}
+    answer = ask({"any": "children", "as": "k", "holds": same})
+    assert answer.reaches == (Reach(can_be_true=True, can_be_false=True),)
+    assert answer.decided
 
 
 def test_overlap_and_gap_come_with_facts() -> None:
