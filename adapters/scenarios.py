@@ -1,0 +1,321 @@
+"""Plays a scenario on a real engine and store: acts, looks, and collects every expectation that does not hold.
+
+The clock is the scenario's. Nobody acts without looking first, as on a screen: a step carries the version and the
+digest of the guide that its actor saw. What failed is told as findings with file, line and column, in codes only.
+"""
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import NamedTuple
+
+from stegvis.engine.engine import Engine, Receipt, Refused
+from stegvis.engine.guide import Guide
+from stegvis.engine.messages import head_of
+from stegvis.engine.ports import Entropy, Sealer, Store
+from stegvis.engine.snapshot import case_of
+from stegvis.engine.values import Actor, Case, Reason, Run
+from stegvis.routines.errors import BadInput, KeyReused, NotFound, Stale
+from stegvis.routines.findings import Finding
+from stegvis.routines.library import SHIPPED, Library
+from stegvis.routines.reader import Document, read_file
+from stegvis.routines.scenario import Acting, Correct, Deliver, Explain, Open, Scenario, Take, Tell, Tick
+from stegvis.routines.scenario_checks import instants, read_scenario
+from stegvis.routines.text import Lang
+
+from .scenario_expectations import Outcome, failures
+from .scenario_story import Story
+
+REFERENCE = SHIPPED / "scenarios" / "reference.yaml"
+"""The reference story: from a school's suspicion to the decision to investigate."""
+
+Show = Callable[[str], None]
+"""Takes one line of what is told; ``print`` will do."""
+
+
+class Place(NamedTuple):
+    """Where a case of a scenario lies."""
+
+    organisation: str
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Played:
+    """What came of a scenario: what did not hold, and the cases by the names the scenario gives them."""
+
+    failures: tuple[Finding, ...]
+    cases: Mapping[str, Place]
+    steps: int
+    refusals: int
+    """How many refusals were expected and came."""
+
+
+def play(
+    what: Path | Document,
+    library: Library,
+    store: Store,
+    *,
+    lang: Lang = "sv",
+    show: Show | None = None,
+    keys: Sealer | None = None,
+    entropy: Entropy = os.urandom,
+) -> Played:
+    """Play a scenario.
+
+    Args:
+        what: its file, or a document that has been read.
+        library: the definitions it is played on.
+        store: where its cases are kept; they are new ones, also when it is played twice.
+        lang, show: in which language, and to whom, the story is told line by line.
+        keys, entropy: as for ``Engine``.
+
+    Raises:
+        BadDefinition: the file cannot be read, or is no scenario for this library.
+        StoreError, SealError, Broken.
+    """
+    document = read_file(what, what.name) if isinstance(what, Path) else what
+    scenario = read_scenario(document, library)
+    return _Stage(
+        scenario, document, Engine(library, store, keys=keys, entropy=entropy), Story(library, lang, show)
+    ).play()
+
+
+def play_reference(library: Library, store: Store, *, lang: Lang = "sv", show: Show | None = None) -> Played:
+    """Play the reference story. Raises as ``play``."""
+    return play(REFERENCE, library, store, lang=lang, show=show)
+
+
+class _Stage:
+    def __init__(self, scenario: Scenario, document: Document, engine: Engine, story: Story) -> None:
+        self.scenario, self.document, self.engine, self.story = scenario, document, engine, story
+        self.now = datetime.fromisoformat(scenario.start)
+        engine.clock = lambda: self.now.astimezone(UTC)
+        self.nonce = engine.entropy(8).hex()
+        self.cases: dict[str, Place] = {}
+        self.looked: dict[tuple[str, str], Guide] = {}
+        self.actors = {
+            name: Actor(
+                one.id,
+                roles=set(one.roles),
+                unit=one.unit,
+                organisation=one.organisation,
+                delegations=set(one.delegations),
+                qualified=one.qualified,
+            )
+            for name, one in scenario.actors.items()
+        }
+        self.names = {actor.id: name for name, actor in self.actors.items()}
+        self.number = 0
+
+    def play(self) -> Played:
+        found: list[Finding] = []
+        refusals = 0
+        self.story.begin(self.scenario)
+        for number, (step, moment) in enumerate(zip(self.scenario.steps, instants(self.scenario), strict=True)):
+            self.number, self.now = number, moment
+            self.story.step(number + 1, moment, step.says)
+            if isinstance(step, Tell):
+                continue
+            outcome = self._acted(step) if isinstance(step, Acting) else self._passed(step)
+            missed = list(failures(self.document, number, step, outcome, library=self.engine.library, names=self.names))
+            found += missed
+            refusals += bool(outcome.codes) and not missed
+            for one in missed:
+                self.story.failed(one)
+        return Played(tuple(sorted(found)), dict(self.cases), len(self.scenario.steps), refusals)
+
+    # ---- what somebody does ---------------------------------------------------------------------------------------
+
+    def _acted(self, step: Acting) -> Outcome:
+        actor, title = self.actors[step.who], self.scenario.actors[step.who].title
+        place = self.cases.get(step.case)
+        before = self._case(place)
+        if before is None and not isinstance(step, Open):
+            return Outcome(self.now, (("case", None),))
+        run = self._run(before, step, _trigger(step))
+        guide = self._looked(step, actor, place, run)
+        reasons: tuple[Reason, ...] = ()
+        codes: tuple[tuple[str, str | None], ...] = ()
+        receipt: Receipt | None = None
+        self.story.chooses(title, step, guide)
+        try:
+            receipt, reasons = self._does(step, actor, place, run, guide)
+        except Refused as refused:
+            reasons = refused.reasons
+        except (BadInput, KeyReused, NotFound, Stale) as error:
+            codes = ((error.reason, None),)
+            self.story.error(error)
+        if reasons:
+            codes = tuple((one.code, one.about) for one in reasons)
+            self.story.refused(reasons)
+        if receipt is not None and isinstance(step, Open):
+            place = self.cases.setdefault(step.case, Place(actor.organisation, receipt.id))
+        after = self._case(place)
+        stands = self._run(
+            after, step, None, receipt.run if receipt is not None else run.id if run is not None else None
+        )
+        if receipt is not None and stands is not None:
+            self.story.stands(stands)
+        shown = self._shown(step, actor, place, stands)
+        return Outcome(self.now, codes, after, stands, shown, None, self._met(place, before))
+
+    def _does(
+        self, step: Acting, actor: Actor, place: Place | None, run: Run | None, guide: Guide | None
+    ) -> tuple[Receipt | None, tuple[Reason, ...]]:
+        engine, case, of = self.engine, place.id if place is not None else "", run.id if run is not None else None
+        key = f"{self.nonce}-{self.number}"
+        expect = guide.version if guide is not None else None
+        match step:
+            case Open():
+                receipt = engine.open(
+                    step.open,
+                    actor=actor,
+                    form=step.form,
+                    key=self._key(step.key) or key,
+                    person=step.person,
+                    case=case or None,
+                    happened=_moment(step.happened),
+                )
+            case Take():
+                receipt = engine.take(
+                    case,
+                    step.take,
+                    actor=actor,
+                    key=self._key(step.key) or key,
+                    form=step.form,
+                    run=of,
+                    expect=expect,
+                    seen=guide.digest if guide is not None else None,
+                    overrides=step.overrides,
+                    happened=_moment(step.happened),
+                )
+            case Correct():
+                receipt = engine.correct(
+                    case,
+                    step.correct,
+                    reason=step.reason,
+                    actor=actor,
+                    key=self._key(step.key) or key,
+                    run=of,
+                    expect=expect,
+                )
+            case Explain():
+                answer = engine.explain(case, step.explain, actor=actor, form=step.form, run=of)
+                if answer.allowed:
+                    self.story.allowed()
+                return None, answer.reasons
+            case _:
+                if guide is None:
+                    engine.guide(case, actor=actor, run=of)
+                return None, ()
+        return receipt, ()
+
+    def _key(self, written: str | None) -> str | None:
+        return f"{self.nonce}-{written}" if written is not None else None
+
+    def _looked(self, step: Acting, actor: Actor, place: Place | None, run: Run | None) -> Guide | None:
+        """What the actor looks at before acting: the guide as it is now, or as it was when they last looked."""
+        if place is None or isinstance(step, Open):
+            return None
+        if isinstance(step, Take | Correct) and step.last_look:
+            return self.looked.get((step.who, step.case))
+        try:
+            guide = self.engine.guide(place.id, actor=actor, run=run.id if run is not None else None)
+        except (Refused, NotFound):
+            return None
+        self.looked[step.who, step.case] = guide
+        self.story.guide(self.scenario.actors[step.who].title, step, guide)
+        return guide
+
+    def _shown(self, step: Acting, actor: Actor, place: Place | None, run: Run | None) -> Guide | None:
+        """What the actor sees afterwards, where the scenario expects something of it."""
+        then = step.then
+        wanted = (then.open, then.closed, then.sees, then.not_sees, then.shows, then.hides, then.cites)
+        if place is None or run is None or not any(wanted):
+            return None
+        try:
+            return self.engine.guide(place.id, actor=actor, run=run.id)
+        except Refused:
+            return None
+
+    # ---- what happens by itself -----------------------------------------------------------------------------------
+
+    def _passed(self, step: Deliver | Tick) -> Outcome:
+        before = self._case(self.cases.get(step.case or ""))
+        there = self._everything()
+        codes: tuple[tuple[str, str | None], ...] = ()
+        count: int | None = None
+        try:
+            count = self.engine.deliver(step.deliver) if isinstance(step, Deliver) else self.engine.tick(step.tick)
+        except (BadInput, NotFound, Refused) as error:
+            codes = ((error.reason, None),)
+            self.story.error(error)
+        else:
+            self.story.passed(step, count)
+        new = self._everything() - there
+        if step.case is not None and step.case not in self.cases:
+            if len(new) != 1:
+                return Outcome(self.now, (*codes, ("cases", str(len(new)))), count=count)
+            self.cases[step.case] = new.pop()
+        place = self.cases.get(step.case or "")
+        after = self._case(place)
+        stands = self._run(after, step, None)
+        if stands is not None:
+            self.story.stands(stands)
+        return Outcome(self.now, codes, after, stands, None, count, self._met(place, before))
+
+    def _everything(self) -> set[Place]:
+        return {
+            Place(name, case)
+            for name in self.engine.library.organisations.organisations
+            for case in self.engine.store.cases(name)
+        }
+
+    # ---- what is there --------------------------------------------------------------------------------------------
+
+    def _case(self, place: Place | None) -> Case | None:
+        """The case as it stands, read past the door: checking an expectation is nobody's look."""
+        loaded = self.engine.store.load(*place) if place is not None else None
+        if place is None or loaded is None:
+            return None
+        return case_of(loaded, self.engine.keys, self.engine.origin(place.organisation), place.organisation)
+
+    def _run(
+        self, case: Case | None, step: Acting | Deliver | Tick, trigger: str | None, named: str | None = None
+    ) -> Run | None:
+        """The run a step is about: that of the routine it names, the one it led to, or one where the step exists."""
+        if case is None:
+            return None
+        runs = [run for run in case.runs.values() if step.run in {None, run.routine}]
+        if step.run is None and named is not None:
+            return case.runs[named]
+        going = [run for run in runs if run.ended is None] or runs
+        if trigger is not None and step.run is None:
+            rules = self.engine.library
+            fit = [
+                run
+                for run in going
+                if (found := rules.pinned(run.rules)) is not None and found.move(run.state, trigger)
+            ]
+            going = fit[:1] or going
+        return going[-1] if going else None
+
+    def _met(self, place: Place | None, before: Case | None) -> Mapping[str, str]:
+        """How the step closed deadlines, from its records."""
+        if place is None:
+            return {}
+        rows = self.engine.store.case_records(
+            place.organisation, place.id, after=before.version if before is not None else 0
+        )
+        return {one["id"]: one["closed"] for row in rows for one in head_of(row).get("due", ()) if "closed" in one}
+
+
+def _trigger(step: Acting) -> str | None:
+    return step.take if isinstance(step, Take) else step.explain if isinstance(step, Explain) else None
+
+
+def _moment(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text is not None else None
