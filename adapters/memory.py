@@ -4,7 +4,7 @@ import threading
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 
-from stegvis.engine.ports import AnswerRow, Commit, DeadlineRow, Loaded, OutboxRow, RecordRow, RunRow, Sealer
+from stegvis.engine.ports import AnswerRow, CaseRow, Commit, DeadlineRow, Loaded, OutboxRow, RecordRow, RunRow, Sealer
 from stegvis.routines.errors import Broken, KeyReused, Stale
 
 from .keys import MemoryKeys
@@ -34,6 +34,10 @@ class MemoryStore:
         self._organisations: dict[str, _Organisation] = {}
         self._definitions: dict[str, tuple[str, bytes]] = {}
         self.keys: Sealer = MemoryKeys()
+
+    def head(self, organisation: str, case: str) -> CaseRow | None:
+        loaded = self._of(organisation).cases.get(case)
+        return loaded.case if loaded is not None else None
 
     def load(self, organisation: str, case: str) -> Loaded | None:
         return self._of(organisation).cases.get(case)

@@ -1,7 +1,7 @@
 """What one judgement rests on: the definitions, the command, who asks, and when."""
 
-from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from stegvis.routines.errors import BadInput
 from stegvis.routines.library import Library
@@ -10,8 +10,7 @@ from .instants import text_of
 from .values import Actor, Command
 
 
-@dataclass(frozen=True, slots=True)
-class Ask:
+class Ask(NamedTuple):
     """A command in its setting. ``at`` is ``now`` as text; ``happened`` is when it happened, at the latest now."""
 
     library: Library

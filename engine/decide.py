@@ -3,7 +3,6 @@
 No clock, no randomness, no input or output: the instant, the new ids and what was looked up come with the command.
 """
 
-from dataclasses import replace
 from datetime import datetime
 
 from stegvis.routines.errors import BadInput, NotFound
@@ -275,7 +274,7 @@ def _acute(ask: Ask, case: Case, run: Run, rules: Rules) -> Decision:
     )
     first = Event(head, {})
     between = evolve(case, first)
-    opening = replace(ask, command=replace(ask.command, run=fresh, case=case.id, person=run.person))
+    opening = ask._replace(command=ask.command._replace(run=fresh, case=case.id, person=run.person))
     second = _opening(opening, others, between, found)
     second.head["acute"] = True
     return Accepted((first, second), (), evolve(between, second))
@@ -356,7 +355,7 @@ def _tick(ask: Ask, case: Case) -> Decision:
         noted = ticked(rules, run, ask.at)
         if not noted:
             continue
-        mine = replace(ask, command=Command(kind="tick", run=run.id, trigger="tick"))
+        mine = ask._replace(command=Command(kind="tick", run=run.id, trigger="tick"))
         head = _head("deadline", mine, rules)
         head["due"] = noted
         events.append(Event(head, {}))
@@ -364,7 +363,7 @@ def _tick(ask: Ask, case: Case) -> Decision:
         for change in noted:
             lapse = rules.routine.deadlines[change["id"]].lapse
             if change.get("passed") and lapse is not None:
-                lapsing = replace(ask, command=Command(kind="take", run=run.id, trigger=lapse))
+                lapsing = ask._replace(command=Command(kind="take", run=run.id, trigger=lapse))
                 decision = _take(lapsing, after, after.runs[run.id], rules)
                 if isinstance(decision, Accepted) and decision.case is not None:
                     events.extend(decision.events)

@@ -4,7 +4,6 @@ The same judgement serves doing, asking and showing, so they cannot disagree.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 
 from stegvis.routines.condition import Condition
 from stegvis.routines.form import Problem, Value, read_answers
@@ -22,19 +21,21 @@ from .values import Actor, Facts, GuardResult, Outcome, Reason, Run
 LONGEST_REASON = 2000
 
 
-@dataclass(slots=True)
 class Judgement:
     """What was found about one step; ``reasons`` is empty when it may be taken."""
 
-    reasons: list[Reason] = field(default_factory=list[Reason])
-    role: str = ""
-    branch: int = 0
-    target: str = ""
-    given: dict[str, Value] = field(default_factory=dict[str, Value])
-    facts: Facts = field(default_factory=dict[str, Value])
-    guards: list[GuardResult] = field(default_factory=list[GuardResult])
-    reads: list[tuple[str, Mapping[str, Value]]] = field(default_factory=list[tuple[str, Mapping[str, Value]]])
-    missing: list[str] = field(default_factory=list[str])
+    __slots__ = ("branch", "facts", "given", "guards", "missing", "reads", "reasons", "role", "target")
+
+    def __init__(self) -> None:
+        self.reasons: list[Reason] = []
+        self.role = ""
+        self.branch = 0
+        self.target = ""
+        self.given: dict[str, Value] = {}
+        self.facts: Facts = self.given
+        self.guards: list[GuardResult] = []
+        self.reads: list[tuple[str, Mapping[str, Value]]] = []
+        self.missing: list[str] = []
 
 
 def judge(ask: Ask, rules: Rules, move: Move, run: Run | None) -> Judgement:

@@ -6,35 +6,39 @@ tests/engine/test_motor_traps.py pins each trap of the package that this module 
 """
 
 from collections.abc import Mapping
-from functools import partial
-from typing import Any, cast
+from typing import Any
 
-from transitions import EventData, Machine
+from transitions import EventData, Machine, Transition
 
 from stegvis.routines.rules import Rules
 
 
 class Carrier:
-    """What the motor moves: a state, and which branch the core chose."""
+    """What the motor moves: a state."""
 
-    __slots__ = ("branch", "state")
+    __slots__ = ("state",)
 
-    def __init__(self, state: str, branch: int) -> None:
+    def __init__(self, state: str) -> None:
         self.state = state
-        self.branch = branch
 
 
-def _chosen(branch: int, event: EventData) -> bool:
-    return cast("Carrier", event.model).branch == branch
+class Edge(Transition):
+    """A transition without conditions or callbacks: the core has judged the step. It only moves, and logs nothing."""
+
+    def execute(self, event_data: EventData) -> bool:
+        event_data.transition = self
+        if self.dest:
+            self._change_state(event_data)
+        return True
 
 
 class Motor:
-    """Fires one step at a time for one compiled routine."""
+    """Fires one step at a time for one compiled routine. Each branch of a step is an event of its own."""
 
-    __slots__ = ("_events", "_machine")
+    __slots__ = ("_events",)
 
     def __init__(self, rules: Rules) -> None:
-        machine = Machine(
+        machine = _Machine(
             model=None,
             states=list(rules.spots),
             initial=next(iter(rules.spots)),
@@ -44,16 +48,22 @@ class Motor:
         for source, moves in rules.moves.items():
             for trigger, move in moves.items():
                 for number, branch in enumerate(move.branches):
-                    machine.add_transition(trigger, source, branch.target, conditions=partial(_chosen, number))
-        self._machine = machine
+                    machine.add_transition(f"{trigger}#{number}", source, branch.target)
         self._events: Mapping[str, Any] = machine.events
 
     def fire(self, state: str, trigger: str, branch: int) -> str:
-        """The state that the step leads to."""
-        carrier = Carrier(state, branch)
-        if not self._events[trigger].trigger(carrier):
-            raise AssertionError(trigger)
+        """The state that the step leads to.
+
+        Raises:
+            transitions.MachineError: there is no such step from there.
+        """
+        carrier = Carrier(state)
+        self._events[f"{trigger}#{branch}"].trigger(carrier)
         return carrier.state
+
+
+class _Machine(Machine):
+    transition_cls = Edge
 
 
 _motors: dict[str, Motor] = {}

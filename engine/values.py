@@ -5,8 +5,9 @@ Instants are text in one form (see ports.py); a *person* is an opaque key, never
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Literal, NamedTuple, Required, TypeAlias, TypedDict
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, Literal, NamedTuple, Required, TypeAlias, TypedDict
 
 from stegvis.routines.form import Value
 from stegvis.routines.text import Text
@@ -136,8 +137,28 @@ class Case(NamedTuple):
     runs: Mapping[str, Run]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Command:
+class Message(NamedTuple):
+    """What crosses the border between two organisations."""
+
+    id: str
+    kind: Literal["report", "consultation", "referral", "transfer", "reply"]
+    sender: str
+    receiver: str
+    basis: str
+    at: str
+    protected_identity: str
+    """yes, no or unknown: travels always."""
+    routine: str | None
+    about: str | None
+    """For a reply, or a consultation about an earlier hand-off: that hand-off's id."""
+    status: str | None
+    facts: Facts
+
+
+_NONE: Mapping[str, Any] = MappingProxyType({})
+
+
+class Command(NamedTuple):
     """What somebody asks for. ``kind`` 'take' goes through a transition; the others have rules of their own.
 
     Attributes:
@@ -159,38 +180,20 @@ class Command:
     kind: Literal["open", "take", "correct", "receive", "answered", "tick"]
     run: str
     trigger: str
-    form: Mapping[str, object] = field(default_factory=dict[str, object])
+    form: Mapping[str, object] = _NONE
     happened: str | None = None
-    overrides: Mapping[str, str] = field(default_factory=dict[str, str])
+    overrides: Mapping[str, str] = _NONE
     person: str | None = None
     reason: str | None = None
     corrects: str | None = None
-    outside: Mapping[str, int] = field(default_factory=dict[str, int])
-    message: "Message | None" = None
+    outside: Mapping[str, int] = _NONE
+    message: Message | None = None
     seen: str | None = None
     digest: str | None = None
     case: str = ""
     """Id of the case that 'open' opens."""
     fresh: str | None = None
     """A fresh id, for what the step may make: a hand-off, or the run that acute danger opens."""
-
-
-class Message(NamedTuple):
-    """What crosses the border between two organisations."""
-
-    id: str
-    kind: Literal["report", "consultation", "referral", "transfer", "reply"]
-    sender: str
-    receiver: str
-    basis: str
-    at: str
-    protected_identity: str
-    """yes, no or unknown: travels always."""
-    routine: str | None
-    about: str | None
-    """For a reply, or a consultation about an earlier hand-off: that hand-off's id."""
-    status: str | None
-    facts: Facts
 
 
 Outcome: TypeAlias = Literal["true", "false", "unknown", "overridden"]

@@ -89,7 +89,9 @@ def _is_personal_number(digits: str) -> bool:
 
 def instant_text(moment: datetime) -> str:
     """An aware instant in the one form that sorts as time does."""
-    return moment.astimezone(UTC).isoformat(timespec="microseconds")[:26] + "Z"
+    if moment.tzinfo is not UTC:
+        moment = moment.astimezone(UTC)
+    return moment.isoformat(timespec="microseconds")[:26] + "Z"
 
 
 def read_instant(value: object) -> str:

@@ -47,6 +47,10 @@ class Statements:
         )
         self.chain_end = self._text(select(func.max(_record.c.cseq)).where(of_org, of_case), "org case")
         runs = (_run.c.org == _case.c.org) & (_run.c.case_id == _case.c.case_id)
+        self.head = self._text(
+            select(*_after(_case, "org")).where(_case.c.org == _org, _case.c.case_id == bindparam("case")),
+            "org case",
+        )
         self.load = self._text(
             select(*_after(_case, "org"), *_after(_run, "case_id"))
             .select_from(_case.outerjoin(_run, runs))

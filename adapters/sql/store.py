@@ -2,9 +2,11 @@
 
 import sqlite3
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
+from operator import itemgetter
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 
@@ -26,6 +28,11 @@ from .statements import Statements
 
 PAGE: Final = 1000
 """Records read at a time while iterating; between pages nothing is held, so a reader never keeps a writer waiting."""
+
+# A replay reads every record there is, so no Python runs for each.
+_index: Final[Callable[[tuple[Any, ...]], int]] = itemgetter(0)
+_rest: Final[Callable[[tuple[Any, ...]], tuple[Any, ...]]] = itemgetter(slice(1, None))
+_record: Final[Callable[[tuple[Any, ...]], RecordRow]] = partial(tuple.__new__, RecordRow)  # pyright: ignore[reportUnknownMemberType]
 
 SQL: Final = Statements(SQLiteDialect_pysqlite())
 
@@ -55,6 +62,10 @@ class SqlStore:
         self._keys: KeyRing | None = None
         self._opening = threading.Lock()
 
+    def head(self, organisation: str, case: str) -> CaseRow | None:
+        rows = self.database.rows(SQL.head, (organisation, case))
+        return CaseRow(*rows[0]) if rows else None
+
     def load(self, organisation: str, case: str) -> Loaded | None:
         rows = self.database.rows(SQL.load, (organisation, case))
         if not rows:
@@ -79,13 +90,13 @@ class SqlStore:
         end: int = self.database.rows(SQL.chain_end, (organisation, case))[0][0] or 0
         for start in range(after, end, PAGE):
             last = min(start + PAGE, end)
-            yield from map(RecordRow._make, self.database.rows(SQL.chain, (organisation, case, start, last)))
+            yield from map(_record, self.database.rows(SQL.chain, (organisation, case, start, last)))
 
     def log(self, organisation: str, *, after: int = 0) -> Iterator[tuple[int, RecordRow]]:
         end: int = self.database.rows(SQL.log_end, (organisation,))[0][0] or 0
         for start in range(after, end, PAGE):
-            for index, *row in self.database.rows(SQL.log, (organisation, start, min(start + PAGE, end))):
-                yield index, RecordRow(*row)
+            rows = self.database.rows(SQL.log, (organisation, start, min(start + PAGE, end)))
+            yield from zip(map(_index, rows), map(_record, map(_rest, rows)), strict=True)
 
     def cases(self, organisation: str) -> Iterator[str]:
         for (case,) in self.database.rows(SQL.cases, (organisation,)):

@@ -1,0 +1,238 @@
+"""Cases in and out of the store: opened with the keys, sealed again, committed whole.
+
+The shell's own half of the work. It holds a bounded number of opened cases, each under the leaf hash of its latest
+record, so that a case that nobody else has moved need not be opened again.
+"""
+
+from collections import OrderedDict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+from stegvis.routines.errors import Broken, NotFound, StegvisError
+from stegvis.routines.library import Library, restored
+from stegvis.routines.rules import Rules
+
+from .decide import rules_of
+from .messages import bound_message, message_bytes, message_of
+from .ports import (
+    AnswerRow,
+    CaseRow,
+    Clock,
+    Commit,
+    DeadlineRow,
+    Entropy,
+    OutboxRow,
+    RecordRow,
+    Sealer,
+    Store,
+)
+from .replay import with_rules
+from .sealing import ChainHead, bound, seal, seal_access, unseal
+from .snapshot import case_of, case_row, deadline_rows, run_row
+from .values import Accepted, Actor, Case, Event, Message
+from .verify import opened
+
+HELD = 256
+"""How many opened cases are kept at hand."""
+
+
+class Held(NamedTuple):
+    """A case at hand, and its row as it stands in the store."""
+
+    case: Case
+    row: CaseRow
+
+
+class Files:
+    """The store, the keys and the definitions, as the engine works with them."""
+
+    def __init__(self, library: Library, store: Store, keys: Sealer, clock: Clock, entropy: Entropy) -> None:
+        self.library = library
+        self.store = store
+        self.keys = keys
+        self.clock = clock
+        self.entropy = entropy
+        self._held: OrderedDict[tuple[str, str], Held] = OrderedDict()
+        self._published: set[str] = set()
+        self._restored: dict[str, Rules] = {}
+
+    def origin(self, organisation: str) -> str:
+        """The name of an organisation's log.
+
+        Raises:
+            NotFound: ``unknown_organisation``.
+        """
+        found = self.library.organisations.organisations.get(organisation)
+        if found is None:
+            raise NotFound("unknown_organisation")
+        return found.origin
+
+    # ---- in -------------------------------------------------------------------------------------------------------
+
+    def case(self, organisation: str, case: str) -> Held | None:
+        """The case as it stands, opened; None when the organisation has no such case."""
+        row = self.store.head(organisation, case)
+        if row is None:
+            return None
+        held = self._held.get((organisation, case))
+        if held is not None and held.row.head == row.head:
+            return held
+        loaded = self.store.load(organisation, case)
+        if loaded is None:
+            return None
+        held = Held(case_of(loaded, self.keys, self.origin(organisation), organisation), loaded.case)
+        self._hold(organisation, held)
+        return held
+
+    def _hold(self, organisation: str, held: Held) -> None:
+        key = (organisation, held.case.id)
+        self._held[key] = held
+        self._held.move_to_end(key)
+        if len(self._held) > HELD:
+            self._held.popitem(last=False)
+
+    def library_for(self, case: Case | None) -> Library:
+        """The library, with the rules that the case's runs are pinned to, if need be from the store."""
+        if case is None:
+            return self.library
+        return self.with_rules(run.rules for run in case.runs.values())
+
+    def with_rules(self, digests: Iterable[str]) -> Library:
+        """The library, with the rules of those digests."""
+        known = self.library.by_digest
+        gone = [wanted for wanted in digests if wanted not in known]
+        if not gone:
+            return self.library
+        for wanted in gone:
+            if wanted not in self._restored:
+                self._restored[wanted] = self._restore(wanted)
+        return with_rules(self.library, self._restored)
+
+    def _restore(self, wanted: str) -> Rules:
+        stored = self.store.definition(wanted)
+        told = self.store.mark("", f"guidance-{wanted}")
+        guidance = self.store.definition(told) if told is not None else None
+        if stored is None or guidance is None:
+            raise Broken("definition_missing", digest=wanted)
+        return restored(stored[1], guidance[1], self.library.builtin)
+
+    def event(self, row: RecordRow, organisation: str, case: str) -> Event:
+        """The event of a record; its body is None where the payload does not open."""
+        try:
+            return opened(row, self.keys, self.origin(organisation), case)
+        except StegvisError:
+            return unseal(row.body, None)
+
+    def message(self, organisation: str, row: OutboxRow) -> Message:
+        """The message that waits in an outbox row."""
+        log = self.origin(organisation)
+        return message_of(self.keys.open(log, row.run, row.cell, bound_message(log, row.id)))
+
+    # ---- out ------------------------------------------------------------------------------------------------------
+
+    def note(self, actor: Actor, head: Mapping[str, object]) -> None:
+        """Write into the access stream."""
+        said = {
+            **head,
+            "actor": actor.id,
+            "unit": actor.unit,
+            "org": actor.organisation,
+            "role": min(actor.roles) if actor.roles else "",
+        }
+        record = seal_access(said, self.origin(actor.organisation), self.entropy, self.clock)
+        case = head.get("case")
+        row = RecordRow(record.id, case if isinstance(case, str) else None, None, record.body, record.leaf, None, None)
+        self.store.note(actor.organisation, [row])
+
+    def commit(self, organisation: str, held: Held | None, decision: Accepted, answer: AnswerRow | None) -> AnswerRow:
+        """Store an accepted command whole: records, payloads, snapshots, deadlines, outbox, answer.
+
+        Returns:
+            Where the command led: case, version and record.
+
+        Raises:
+            Stale, KeyReused, StoreError: nothing was stored.
+        """
+        case = decision.case
+        if case is None or not decision.events:
+            raise Broken("nothing_to_store")
+        log = self.origin(organisation)
+        touched = list({event.head["run"]: None for event in decision.events})
+        for unit in touched if held is not None else [case.id, *touched]:
+            self.keys.ensure(log, unit)
+        self._publish(decision.events, case)
+        records = self._records(decision.events, case, held, log)
+        latest = records[-1]
+        row = self._case_row(case, held, latest.leaf, log)
+        told = (answer or AnswerRow("", "", "", "", 0, ""))._replace(
+            case=case.id, version=case.version, record=latest.id
+        )
+        deadlines, closed = self._deadlines(decision.events, case)
+        self.store.commit(
+            Commit(
+                organisation,
+                held.row.version if held is not None else 0,
+                row,
+                records,
+                tuple([run_row(case.runs[run], self.keys, log, case.id) for run in touched]),
+                deadlines,
+                closed,
+                tuple([self._outbox(effect.message, case, touched[0], log) for effect in decision.effects]),
+                told if answer is not None else None,
+            )
+        )
+        self._hold(organisation, Held(case, row))
+        return told
+
+    def _case_row(self, case: Case, held: Held | None, leaf: bytes, log: str) -> CaseRow:
+        if held is not None and held.case.acute is case.acute:
+            # what the runs share has not changed: its cell stays as it was sealed
+            return CaseRow(case.id, case.version, leaf, case.at, case.actor, held.row.shared)
+        return case_row(case, leaf, self.keys, log)
+
+    def _records(self, events: Sequence[Event], case: Case, held: Held | None, log: str) -> tuple[RecordRow, ...]:
+        leaf = held.row.head if held is not None else None
+        cseq = held.row.version if held is not None else 0
+        rows: list[RecordRow] = []
+        for event in events:
+            record, payload = seal(event, ChainHead(log, case.id, cseq, leaf), self.entropy, self.clock)
+            unit = event.head["run"]
+            cell = self.keys.seal(log, unit, payload, bound(log, case.id, record.id))
+            rows.append(RecordRow(record.id, case.id, record.cseq, record.body, record.leaf, unit, cell))
+            leaf, cseq = record.leaf, cseq + 1
+        return tuple(rows)
+
+    def _deadlines(
+        self, events: Sequence[Event], case: Case
+    ) -> tuple[tuple[DeadlineRow, ...], tuple[tuple[str, str], ...]]:
+        """The index rows of the deadlines that the events touched, and those whose clock has stopped."""
+        touched: dict[str, dict[str, None]] = {}
+        for event in events:
+            for change in event.head.get("due", ()):
+                touched.setdefault(event.head["run"], {})[change["id"]] = None
+        if not touched:
+            return (), ()
+        library = self.library_for(case)
+        rows: list[DeadlineRow] = []
+        for run, names in touched.items():
+            rows.extend(deadline_rows(rules_of(library, case.runs[run]), case.id, case.runs[run], names))
+        closed = [(run, name) for run, names in touched.items() for name in names if name not in case.runs[run].due]
+        return tuple(rows), tuple(closed)
+
+    def _outbox(self, message: Message, case: Case, run: str, log: str) -> OutboxRow:
+        cell = self.keys.seal(log, run, message_bytes(message), bound_message(log, message.id))
+        return OutboxRow(message.id, case.id, run, message.receiver, message.at, cell)
+
+    def _publish(self, events: Sequence[Event], case: Case) -> None:
+        """Keep the canonical bytes of rules, guidance and law for ever, before the first record that names them."""
+        for head in (event.head for event in events):
+            if head["def"] in self._published:
+                continue
+            rules = self.library_for(case).pinned(head["def"])
+            if rules is None:
+                raise Broken("definition_missing", digest=head["def"])
+            self.store.publish(rules.digest, "rules", rules.rules_bytes)
+            self.store.publish(rules.guidance, "guidance", rules.guidance_bytes)
+            self.store.publish(self.library.law_digest, "law", self.library.law_bytes)
+            self.store.set_mark("", f"guidance-{rules.digest}", rules.guidance)
+            self._published.add(rules.digest)
