@@ -88,7 +88,7 @@ class Database:
     """
 
     def __init__(self, path: Path, *, synchronous: Synchronous = "FULL", patience: float = PATIENCE) -> None:
-        self.path = path
+        self.path = path.absolute()
         self._synchronous = synchronous
         self._patience = patience
         self._idle: list[sqlite3.Connection] = []
@@ -196,7 +196,7 @@ class Database:
         # mode=rw: a file that somebody has moved away is an error, not a new empty file.
         try:
             connection = sqlite3.connect(
-                f"{self.path.absolute().as_uri()}?mode=rw",
+                f"{self.path.as_uri()}?mode=rw",
                 uri=True,
                 timeout=self._patience,
                 isolation_level=None,

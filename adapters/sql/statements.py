@@ -58,11 +58,8 @@ class Statements:
             .order_by(_run.c.opened, _run.c.run),
             "org case",
         )
-        self.standing = self._text(
-            select(_case.c.version, _case.c.at, _case.c.actor).where(
-                _case.c.org == _org, _case.c.case_id == bindparam("case")
-            ),
-            "org case",
+        self.head = self._text(
+            select(*_after(_case, "org")).where(_case.c.org == _org, _case.c.case_id == bindparam("case")), "org case"
         )
         self.cases = self._text(select(_case.c.case_id).where(_case.c.org == _org).order_by(_case.c.case_id), "org")
         self.answer = self._text(

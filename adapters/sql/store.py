@@ -218,6 +218,8 @@ def _append(connection: sqlite3.Connection, organisation: str, rows: Sequence[Re
 
 
 def _stale(connection: sqlite3.Connection, organisation: str, case: str) -> Stale:
-    found = connection.execute(SQL.standing, (organisation, case)).fetchone()
-    version, at, actor = found or (0, None, None)
-    return Stale(version=version, at=at, actor=actor)
+    found = connection.execute(SQL.head, (organisation, case)).fetchone()
+    if found is None:
+        return Stale(version=0, at=None, actor=None)
+    head = CaseRow._make(found)
+    return Stale(version=head.version, at=head.at, actor=head.actor)

@@ -34,14 +34,14 @@ class StoreContract:
     # -- a case and its versions
 
     def test_a_case_nobody_opened_is_not_there(self, store: Store) -> None:
-        assert store.load(HERE, "c-1") is None
+        assert store.load(HERE, "c-1") is store.head(HERE, "c-1") is None
         assert list(store.case_records(HERE, "c-1")) == []
         assert list(store.cases(HERE)) == []
 
     def test_what_was_committed_is_loaded_whole(self, store: Store) -> None:
         commit = rows.step(HERE, "c-1", 1)
         store.commit(commit)
-        assert store.load(HERE, "c-1") == (commit.case, commit.runs)
+        assert store.load(HERE, "c-1") == (store.head(HERE, "c-1"), commit.runs) == (commit.case, commit.runs)
         assert list(store.case_records(HERE, "c-1")) == list(commit.records)
         assert list(store.cases(HERE)) == ["c-1"]
 
@@ -324,6 +324,13 @@ class StoreContract:
         store.set_mark(HERE, "other", "3")
         assert store.mark(HERE, "clock") == "2"
         assert store.mark(THERE, "clock") is None
+
+    def test_the_keys_beside_a_store_open_what_they_sealed(self, store: Store) -> None:
+        store.keys.ensure(HERE, "unit")
+        cell = store.keys.seal(HERE, "unit", b"text", b"place")
+        assert b"text" not in cell
+        store.keys.ensure(HERE, "unit")
+        assert store.keys.open(HERE, "unit", cell, b"place") == b"text"
 
     # -- all of it
 

@@ -177,7 +177,9 @@ class Compared(RuleBasedStateMachine):
             assert set(self.store.cases(organisation)) == {commit.case.case for commit in model.commits}
             for case in CASES:
                 chain = [row for row in model.records if row.case == case and row.cseq is not None]
-                assert self.store.load(organisation, case) == model.load(case)
+                loaded = model.load(case)
+                assert self.store.load(organisation, case) == loaded
+                assert self.store.head(organisation, case) == (loaded.case if loaded else None)
                 assert list(self.store.case_records(organisation, case)) == chain
                 assert list(self.store.case_records(organisation, case, after=1)) == chain[1:]
             for actor, key in ((actor, key) for actor in ACTORS for key in KEYS):

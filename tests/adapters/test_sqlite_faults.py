@@ -1,6 +1,5 @@
 import os
 import random
-import resource
 import signal
 import sqlite3
 import tempfile
@@ -17,6 +16,8 @@ from stegvis.adapters.testing import rows
 from stegvis.routines.errors import Broken, StegvisError, StoreError
 
 from .forking import ended, in_child
+
+resource = pytest.importorskip("resource", reason="needs limits and forks as POSIX has them")
 
 ROUNDS = 20
 TOO_MANY = 1000

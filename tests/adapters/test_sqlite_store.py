@@ -88,6 +88,19 @@ def test_what_was_acknowledged_is_there_after_reopening(file: Path) -> None:
         assert store.answer("o", "u-1", "k") == commit.answer
 
 
+def test_the_file_may_have_any_name_and_stays_the_same_when_the_process_moves(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path)
+    with closing(SqlStore(Path("ärenden 100%?a#b.db"))) as store:
+        monkeypatch.chdir("elsewhere")
+        store.close()
+        store.commit(rows.step("o", "c-1", 1))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["elsewhere", "ärenden 100%?a#b.db"]
+    assert list((tmp_path / "elsewhere").iterdir()) == []
+
+
 def test_a_closed_store_opens_again_when_asked(file: Path) -> None:
     store = SqlStore(file)
     store.close()
