@@ -86,13 +86,15 @@ def _refusal(expected: tuple[str | Code, ...] | None, seen: Codes) -> Iterator[M
     wanted = [
         (number, (one, None) if isinstance(one, str) else (one.code, one.about)) for number, one in enumerate(expected)
     ]
+    missed = False
     for number, (code, about) in sorted(wanted, key=lambda one: one[1][1] is None):
         fit = next((one for one in left if one[0] == code and about in {None, one[1]}), None)
-        if fit is None:
-            yield ("refused", number), _codes(((code, about),)), _codes(seen)
-        else:
+        if fit is not None:
             left.remove(fit)
-    if left:
+        else:
+            missed = True
+            yield ("refused", number), _codes(((code, about),)), _codes(seen)
+    if left and not missed:
         yield ("refused",), _codes(tuple(one for _, one in wanted)), _codes(seen)
 
 

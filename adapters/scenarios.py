@@ -281,7 +281,8 @@ class _Stage:
         loaded = self.engine.store.load(*place) if place is not None else None
         if place is None or loaded is None:
             return None
-        return case_of(loaded, self.engine.keys, self.engine.origin(place.organisation), place.organisation)
+        origin = self.engine.library.organisations.organisations[place.organisation].origin
+        return case_of(loaded, self.engine.keys, origin, place.organisation)
 
     def _run(
         self, case: Case | None, step: Acting | Deliver | Tick, trigger: str | None, named: str | None = None
