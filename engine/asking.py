@@ -6,7 +6,7 @@ from typing import NamedTuple
 from stegvis.routines.errors import BadInput
 from stegvis.routines.library import Library
 
-from .instants import text_of
+from .instants import local_day, text_of
 from .values import Actor, Command
 
 
@@ -19,6 +19,8 @@ class Ask(NamedTuple):
     now: datetime
     at: str
     happened: str
+    today: str
+    """The day it is in Stockholm, as text."""
 
 
 def asking(library: Library, command: Command, actor: Actor, now: datetime) -> Ask:
@@ -31,4 +33,4 @@ def asking(library: Library, command: Command, actor: Actor, now: datetime) -> A
     happened = command.happened or at
     if happened > at:
         raise BadInput("future_instant")
-    return Ask(library, command, actor, now, at, happened)
+    return Ask(library, command, actor, now, at, happened, local_day(now).isoformat())

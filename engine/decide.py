@@ -124,7 +124,7 @@ def _opening(ask: Ask, rules: Rules, case: Case | None, found: Judgement) -> Eve
     if message is not None:
         head["hof"] = {"id": message.id, "kind": message.kind, "dir": "received", "org": message.sender}
         head["basis"] = [message.basis]
-    return Event(head, _body(found, command), tuple(found.reads))
+    return Event(head, _body(rules.opening, found, command), tuple(found.reads))
 
 
 # ---- taking a step ------------------------------------------------------------------------------------------------
@@ -153,7 +153,7 @@ def _take(ask: Ask, case: Case, run: Run, rules: Rules) -> Decision:
         if message is not None:
             head["hof"] = sent_head(message)
             head["basis"] = list(dict.fromkeys([*head.get("basis", ()), message.basis]))
-    return _accept(case, Event(head, _body(found, ask.command), tuple(found.reads)), message)
+    return _accept(case, Event(head, _body(move, found, ask.command), tuple(found.reads)), message)
 
 
 def _accept(case: Case | None, event: Event, message: Message | None = None) -> Accepted:
@@ -202,8 +202,13 @@ def _settle(head: Head, rules: Rules, move: Move, found: Judgement) -> None:
             head["qual"] = True
 
 
-def _body(found: Judgement, command: Command) -> dict[str, object]:
-    body: dict[str, object] = {"facts": found.given} if found.given else {}
+def _body(move: Move, found: Judgement, command: Command) -> dict[str, object]:
+    """What people wrote. ``form`` names the form that was answered anew, so that earlier answers do not linger."""
+    body: dict[str, object] = {}
+    if found.given:
+        body["facts"] = found.given
+    if move.answers and move.kind in {"step", "approve"}:
+        body["form"] = move.form or ""
     if command.overrides:
         body["overrides"] = dict(command.overrides)
     if command.outside:
@@ -289,8 +294,7 @@ def _answered(ask: Ask, case: Case, run: Run, rules: Rules) -> Decision:
     if message is None or message.about is None:
         raise BadInput("no_message")
     plain = {name.partition(".")[2]: value for name, value in message.facts.items() if name.startswith("handed.")}
-    today = local_day(ask.now).isoformat()
-    answers, problems = read_answers(rules.routine.handed, plain, now=ask.at, today=today)
+    answers, problems = read_answers(rules.routine.handed, plain, now=ask.at, today=ask.today)
     given: dict[str, Value] = {f"handed.{name}": value for name, value in answers.items()}
     head = _head("handoff.answered", ask, rules)
     head["hof"] = answered_head(message)
@@ -327,14 +331,13 @@ def _correct(ask: Ask, case: Case, run: Run, rules: Rules) -> Decision:
 
 def _corrected(ask: Ask, run: Run, rules: Rules, reasons: list[Reason]) -> dict[str, Value]:
     given: dict[str, Value] = {}
-    today = local_day(ask.now).isoformat()
     for fact, value in ask.command.form.items():
         form, _, name = fact.partition(".")
         asked = rules.routine.forms.get(form)
         if asked is None or name not in asked.fields or fact not in run.facts:
             reasons.append(reason(ask.library, "nothing_to_correct", "unknown"))
             continue
-        answers, problems = read_answers(asked.fields, {name: value}, now=ask.at, today=today)
+        answers, problems = read_answers(asked.fields, {name: value}, now=ask.at, today=ask.today)
         title = asked.fields[name].title
         reasons.extend(reason(ask.library, problem.code, "invalid", fact, field=title) for problem in problems)
         if name in answers:

@@ -9,7 +9,7 @@ from typing import cast
 from stegvis.routines.errors import Broken
 from stegvis.routines.form import Value
 
-from .values import Case, Due, DueChange, Event, HandOffHead, Head, Origin, Pending, Run, Sent
+from .values import Case, Due, DueChange, Event, Facts, HandOffHead, Head, Origin, Pending, Run, Sent
 
 _NOTHING: Mapping[str, object] = {}
 
@@ -74,7 +74,7 @@ def _opened(head: Head, body: Mapping[str, object], version: int) -> Run:
         facts,
         _clocks(_NO_DUE, head.get("due", ())),
         owed=owed,
-        sent=_sending({}, head, hof) if hof is not None and hof["dir"] == "sent" else {},
+        sent=_handed({}, head, hof) if hof is not None else {},
         origin=origin,
         said=dict.fromkeys(facts, version),
     )
@@ -103,44 +103,21 @@ def _clocks(due: Mapping[str, Due], changes: Iterable[DueChange]) -> Mapping[str
     return clocks
 
 
-def _sending(sent: Mapping[str, Sent], head: Head, hof: HandOffHead) -> Mapping[str, Sent]:
-    basis = head.get("basis", ("",))[-1]
-    return {**sent, hof["id"]: Sent(head.get("trg", ""), hof["kind"], hof["org"], hof.get("status", "sent"), basis)}
-
-
 def _moved(run: Run, head: Head, body: Mapping[str, object], version: int) -> Run:
-    step = head.get("step")
-    facts, said, corrected, sent, owed = run.facts, run.said, run.corrected, run.sent, run.owed
-    given = cast("Mapping[str, Value]", body.get("facts", _NOTHING))
-    pending = run.pending
+    facts, said, corrected, pending = run.facts, run.said, run.corrected, run.pending
     target = head.get("to", run.state)
     if target != run.state:
         pending = None
-    if step == "propose":
+    given = cast("Mapping[str, Value]", body.get("facts", _NOTHING))
+    if head.get("step") == "propose":
         pending = Pending(head.get("trg", ""), head["actor"], head["role"], head["at"], given)
     elif given:
-        facts = {**facts, **given}
+        facts = {**_kept(facts, body.get("form")), **given}
         said = {**said, **dict.fromkeys(given, version)}
-    wrong = head.get("corr")
-    if wrong is not None and given:
-        corrected = {**corrected, **dict.fromkeys(given, wrong)}
+        if "corr" in head:
+            corrected = {**corrected, **dict.fromkeys(given, head.get("corr", ""))}
     hof = head.get("hof")
-    if hof is not None:
-        about, status = hof.get("about", ""), hof.get("status")
-        if hof["dir"] == "sent":
-            sent = _sending(sent, head, hof)
-        elif about in sent and status is not None:
-            sent = {**sent, about: sent[about]._replace(status=status)}
-    if "owed" in head:
-        owed = {**owed, **dict.fromkeys(head.get("owed", ()), head["actor"])}
-    if "paid" in head:
-        owed = {name: actor for name, actor in owed.items() if name not in head.get("paid", ())}
-    due = _clocks(run.due, head.get("due", ())) if "due" in head else run.due
-    ended = run.ended
-    if head.get("end", False):
-        ended = ended or head["hap"]
-    elif target != run.state:
-        ended = None
+    owed = run.owed if "owed" not in head and "paid" not in head else _owing(run.owed, head)
     return Run(
         run.id,
         run.routine,
@@ -148,14 +125,44 @@ def _moved(run: Run, head: Head, body: Mapping[str, object], version: int) -> Ru
         target,
         head.get("person", run.person),
         run.opened,
-        ended,
+        _ended(run, head, target),
         facts,
-        due,
+        _clocks(run.due, head.get("due", ())) if "due" in head else run.due,
         head.get("hold", run.holder),
         pending,
         owed,
-        sent,
+        run.sent if hof is None else _handed(run.sent, head, hof),
         run.origin,
         corrected,
         said,
     )
+
+
+def _kept(facts: Facts, form: object) -> Facts:
+    """The facts without the earlier answers of a form that was answered anew."""
+    if form is None:
+        return facts
+    return {name: value for name, value in facts.items() if name.partition(".")[0] != form}
+
+
+def _ended(run: Run, head: Head, target: str) -> str | None:
+    if head.get("end", False):
+        return run.ended or head["hap"]
+    return run.ended if target == run.state else None
+
+
+def _owing(owed: Mapping[str, str], head: Head) -> Mapping[str, str]:
+    owing = {**owed, **dict.fromkeys(head.get("owed", ()), head["actor"])}
+    return {name: actor for name, actor in owing.items() if name not in head.get("paid", ())}
+
+
+def _handed(sent: Mapping[str, Sent], head: Head, hof: HandOffHead) -> Mapping[str, Sent]:
+    """What became of the run's hand-offs: one more sent, or an answer to an earlier one."""
+    if hof["dir"] == "sent":
+        basis = head.get("basis", ("",))[-1]
+        one = Sent(head.get("trg", ""), hof["kind"], hof["org"], hof.get("status", "sent"), basis)
+        return {**sent, hof["id"]: one}
+    about, status = hof.get("about", ""), hof.get("status")
+    if about in sent and status is not None:
+        return {**sent, about: sent[about]._replace(status=status)}
+    return sent

@@ -3,7 +3,7 @@
 The same judgement serves doing, asking and showing, so they cannot disagree.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 from stegvis.routines.condition import Condition
 from stegvis.routines.form import Problem, Value, read_answers
@@ -14,7 +14,6 @@ from stegvis.routines.text import Text, plain
 
 from .asking import Ask
 from .facts import with_derived
-from .instants import local_day
 from .reasons import fact_titles, guard_reason, reason, roles_text
 from .values import Actor, Facts, GuardResult, Outcome, Reason, Run
 
@@ -42,10 +41,10 @@ def judge(ask: Ask, rules: Rules, move: Move, run: Run | None) -> Judgement:
     """Judge a step with its form answered."""
     found = Judgement()
     _who(ask, move, run, found)
-    before: Facts = run.facts if run is not None else {}
-    _answers(ask, rules, move, run, found)
-    facts: Facts = {**before, **found.given} if found.given else before
+    problems = _read(ask, move, run, found)
+    facts = _known(move, run, found.given)
     found.facts = with_derived(rules, move.derived, facts, ask.command.outside, ask.now)
+    _answers(ask, move, problems, found)
     _guards(ask, rules, move, found, frozenset())
     _lead(ask, rules, move, found)
     return found
@@ -55,15 +54,19 @@ def glance(ask: Ask, rules: Rules, move: Move, run: Run) -> Judgement:
     """Judge a step before its form is answered: what rests on the answers alone is left open, not refused."""
     found = Judgement()
     _who(ask, move, run, found)
-    facts = run.facts
-    asked = frozenset(f"{move.form}.{name}" for name in move.fields)
-    if move.kind == "approve" and run.pending is not None:
-        facts = {**facts, **run.pending.form}
-    elif asked:
-        facts = {name: value for name, value in facts.items() if name not in asked}
+    given: Facts = run.pending.form if move.kind == "approve" and run.pending is not None else {}
+    facts = _known(move, run, given)
     found.facts = with_derived(rules, move.derived, facts, ask.command.outside, ask.now)
-    _guards(ask, rules, move, found, _resting_on(rules, asked))
+    _guards(ask, rules, move, found, _resting_on(rules, move.answers))
     return found
+
+
+def _known(move: Move, run: Run | None, given: Facts) -> Facts:
+    """The facts with what a step gives. A form answered again is answered anew: its earlier answers do not linger."""
+    before: Facts = run.facts if run is not None else {}
+    if move.kind != "complete" and move.answers and not move.answers.isdisjoint(before):
+        before = {name: value for name, value in before.items() if name not in move.answers}
+    return {**before, **given} if given else before
 
 
 def _resting_on(rules: Rules, asked: frozenset[str]) -> frozenset[str]:
@@ -116,43 +119,35 @@ def _second(ask: Ask, move: Move, run: Run, found: Judgement) -> None:
         found.reasons.append(reason(ask.library, "same_person", "not_you", None, roles=who_may(ask.library, move)))
 
 
-def _answers(ask: Ask, rules: Rules, move: Move, run: Run | None, found: Judgement) -> None:
+def _read(ask: Ask, move: Move, run: Run | None, found: Judgement) -> list[Problem]:
+    """Read what was answered; what awaits approval was read when it was proposed."""
     if move.kind == "approve":
         found.given = dict(run.pending.form) if run is not None and run.pending is not None else {}
-        return
+        return []
     if not move.fields:
-        if ask.command.form:
-            found.reasons.append(reason(ask.library, "unknown_field", "invalid"))
-        return
-    today = local_day(ask.now).isoformat()
-    answers, problems = read_answers(move.fields, ask.command.form, now=ask.at, today=today)
-    prefix = f"{move.form}."
-    found.given = {prefix + name: value for name, value in answers.items()}
-    named = {problem.field for problem in problems}
-    problems.extend(one for one in _unanswered(ask, rules, move, run, found) if one.field not in named)
+        return [Problem("unknown_field", "?")] if ask.command.form else []
+    answers, problems = read_answers(move.fields, ask.command.form, now=ask.at, today=ask.today)
+    found.given = {one.fact: answers[one.name] for one in move.asked if one.name in answers}
+    return problems
+
+
+def _answers(ask: Ask, move: Move, problems: list[Problem], found: Judgement) -> None:
+    """What the form asks and nobody answered, what was answered though it is not asked, and what could not be read."""
+    facts, named = found.facts, {problem.field for problem in problems}
+    later = (move.step.complete_later and move.kind != "complete") or ask.command.kind == "receive"
+    for one in move.asked:
+        asked = True if one.when is None else one.when.evaluate(facts)
+        if facts.get(one.fact) is not None:
+            if asked is False and one.fact in found.given:
+                problems.append(Problem("not_asked", one.name))
+        elif one.field.required and asked:
+            found.missing.append(one.name)
+            if not later and one.name not in named:
+                problems.append(Problem("missing", one.name))
     for problem in problems:
-        title = _title(move, problem.field)
         kind = "missing" if problem.code == "missing" else "invalid"
-        found.reasons.append(reason(ask.library, problem.code, kind, prefix + problem.field, field=title))
-
-
-def _unanswered(ask: Ask, rules: Rules, move: Move, run: Run | None, found: Judgement) -> Iterator[Problem]:
-    """What the form asks and nobody answered, and what was answered though it is not asked."""
-    facts: Facts = found.given
-    if move.whens:
-        before: Facts = run.facts if run is not None else {}
-        facts = with_derived(rules, move.derived, {**before, **found.given}, ask.command.outside, ask.now)
-    for name, one in move.fields.items():
-        when = move.whens.get(name)
-        asked = True if when is None else when.evaluate(facts)
-        answered = f"{move.form}.{name}" in found.given
-        if answered and asked is False:
-            yield Problem("not_asked", name)
-        elif one.required and asked and not answered:
-            found.missing.append(name)
-    later = move.step.complete_later and move.kind != "complete"
-    if not later and ask.command.kind != "receive":
-        yield from (Problem("missing", name) for name in found.missing)
+        about = f"{move.form}.{problem.field}"
+        found.reasons.append(reason(ask.library, problem.code, kind, about, field=_title(move, problem.field)))
 
 
 def _title(move: Move, name: str) -> Text:

@@ -8,7 +8,7 @@ tests/engine/test_motor_traps.py pins each trap of the package that this module 
 from collections.abc import Mapping
 from typing import Any
 
-from transitions import EventData, Machine, Transition
+from transitions import Event, EventData, Machine, MachineError, Transition
 
 from stegvis.routines.rules import Rules
 
@@ -26,10 +26,18 @@ class Edge(Transition):
     """A transition without conditions or callbacks: the core has judged the step. It only moves, and logs nothing."""
 
     def execute(self, event_data: EventData) -> bool:
-        event_data.transition = self
-        if self.dest:
-            self._change_state(event_data)
+        event_data.machine.set_state(str(self.dest), event_data.model)
         return True
+
+
+class Step(Event):
+    """One branch of a step: exactly one edge from a state. Nothing is queued, prepared or called back."""
+
+    def trigger(self, model: Carrier, *args: object, **kwargs: object) -> bool:  # pyright: ignore[reportIncompatibleMethodOverride]
+        edges = self.transitions.get(model.state)
+        if not edges:
+            raise MachineError(f"no step {self.name} from {model.state}")
+        return edges[0].execute(EventData(None, self, self.machine, model, args, kwargs))
 
 
 class Motor:
@@ -64,6 +72,7 @@ class Motor:
 
 class _Machine(Machine):
     transition_cls = Edge
+    event_cls = Step
 
 
 _motors: dict[str, Motor] = {}

@@ -6,7 +6,6 @@ Instants are text in one form (see ports.py); a *person* is an opaque key, never
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Any, Literal, NamedTuple, Required, TypeAlias, TypedDict
 
 from stegvis.routines.form import Value
@@ -155,7 +154,7 @@ class Message(NamedTuple):
     facts: Facts
 
 
-_NONE: Mapping[str, Any] = MappingProxyType({})
+_NONE: Mapping[str, Any] = {}
 
 
 class Command(NamedTuple):

@@ -45,6 +45,16 @@ class Branch:
 
 
 @dataclass(frozen=True, slots=True)
+class Asked:
+    """One question of a step: its field, the fact its answer becomes, and when it is asked; None means always."""
+
+    name: str
+    fact: str
+    field: Field
+    when: Condition | None
+
+
+@dataclass(frozen=True, slots=True)
 class Trip:
     """A deadline that a step starts, under a condition or always."""
 
@@ -66,7 +76,9 @@ class Move:
     branches: tuple[Branch, ...]
     form: str | None
     fields: Mapping[str, Field]
-    whens: Mapping[str, Condition]
+    asked: tuple[Asked, ...]
+    answers: frozenset[str]
+    """The facts that its form's answers become."""
     starts: tuple[Trip, ...]
     meets: tuple[str, ...]
     derived: tuple[str, ...]
@@ -293,7 +305,7 @@ class _Compiler:
             # the alternatives are judged already now, so that nobody is asked to approve what leads nowhere
             branches = (Branch(to or source, None, otherwise=False),)
         form, fields = self._form(step, kind)
-        whens = {field: parse(one.when, self.scope) for field, one in fields.items() if one.when is not None}
+        asked = tuple(self._asked(form, name, one) for name, one in fields.items())
         starts, meets = tuple(self.starts.get(name, ())), tuple(self.meets.get(name, ()))
         if kind == "approve":
             starts, meets = tuple(self.starts.get(trigger, ())) + starts, tuple(self.meets.get(trigger, ())) + meets
@@ -310,17 +322,28 @@ class _Compiler:
             branches=branches,
             form=form,
             fields=fields,
-            whens=whens,
+            asked=asked,
+            answers=self._facts_of(form),
             starts=starts,
             meets=meets,
-            derived=self._needed(guards, branches, whens, starts),
+            derived=self._needed(guards, branches, asked, starts),
         )
 
     def _form(self, step: Transition, kind: Moved) -> tuple[str | None, Mapping[str, Field]]:
         if kind in {"step", "propose", "complete"}:
             return (step.form, self.routine.forms[step.form].fields) if step.form is not None else (None, {})
+        if kind == "approve":
+            return step.form, {}
         own = {"reject": "rejection", "review": "review"}.get(kind)
         return (own, self.builtin.forms[own].fields) if own is not None else (None, {})
+
+    def _facts_of(self, form: str | None) -> frozenset[str]:
+        asked = self.routine.forms.get(form or "")
+        return frozenset(f"{form}.{name}" for name in asked.fields) if asked is not None else frozenset()
+
+    def _asked(self, form: str | None, name: str, one: Field) -> Asked:
+        when = parse(one.when, self.scope) if one.when is not None else None
+        return Asked(name, f"{form}.{name}", one, when)
 
     def _guard(self, guard: Guard) -> CompiledGuard:
         condition = parse(guard.when, self.scope)
@@ -340,13 +363,12 @@ class _Compiler:
         self,
         guards: tuple[CompiledGuard, ...],
         branches: tuple[Branch, ...],
-        whens: Mapping[str, Condition],
+        asked: tuple[Asked, ...],
         starts: tuple[Trip, ...],
     ) -> tuple[str, ...]:
-        conditions = [guard.condition for guard in guards] + [
-            one.condition for one in (*branches, *starts) if one.condition is not None
-        ]
-        names = {name for condition in (*conditions, *whens.values()) for name in condition.names}
+        conditional = [one.condition for one in (*branches, *starts)] + [one.when for one in asked]
+        conditions = [guard.condition for guard in guards] + [one for one in conditional if one is not None]
+        names = {name for condition in conditions for name in condition.names}
         wanted = {name for name in names if name in self.derived}
         while True:
             more = {inner for name in wanted for inner in self._inner(name)} - wanted
