@@ -1,0 +1,106 @@
+"""Conditions that can never be true or never false; ways out that overlap, that leave a gap, that nobody can come to.
+
+A condition over facts that hang together in a way that cannot be told apart here is left undecided, with a warning,
+and never refused.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from ..condition_tree import And, Node, Not
+from ..survey import survey
+from .ground import Ground, node_of
+from .page import Path
+from .places import Step, Subject, conditions
+
+LIMIT = 20_000
+"""Judgements for one question; a question that needs more is left undecided."""
+
+
+class _Way(NamedTuple):
+    path: Path
+    node: Node
+
+
+def choices(about: Subject) -> None:
+    """Survey every condition alone, and every step's conditions together."""
+    ground = Ground(about)
+    never: set[Path] = set()
+    for said in conditions(about):
+        node = node_of(about, said.source)
+        true, false = _possible(ground, node), _possible(ground, Not(node))
+        if true is False:
+            never.add(said.path)
+            about.page.value("guard-never-true", said.path)
+        elif false is False:
+            about.page.value("guard-never-false", said.path)
+        elif true is None or false is None:
+            about.page.warn("guard-undecided", said.path)
+    for step in about.steps:
+        _step(ground, step, never)
+
+
+def _possible(ground: Ground, node: Node) -> bool | None:
+    asked = ground.ready([node])
+    if asked is None:
+        return None
+    return survey(asked, ground.about.scope, otherwise=True, limit=LIMIT).reaches[0].can_be_true
+
+
+def _step(ground: Ground, step: Step, never: set[Path]) -> None:
+    about = ground.about
+    held: list[Node] = []
+    for number, guard in enumerate(step.step.require):
+        if guard.override is None:
+            if (*step.path, "require", number, "when") in never:
+                return
+            held.append(node_of(about, guard.when))
+    if len(held) > 1 and _possible(ground, And(tuple(held))) is False:
+        about.page.key("step-never", step.path, name=step.name)
+        return
+    ways = _ways(about, step)
+    if ways is not None and not any((*way.path, "when") in never for way in ways[0]):
+        _branches(ground, step, ways[0], ways[1], held)
+
+
+def _ways(about: Subject, step: Step) -> tuple[list[_Way], Path | None] | None:
+    """The alternatives with a condition, and the place of the one without; None when they are not written so."""
+    ways: list[_Way] = []
+    otherwise: Path | None = None
+    if isinstance(step.step.to, str):
+        return None
+    for number, target in enumerate(step.step.to):
+        path = (*step.path, "to", number)
+        if (target.when is None) is not target.otherwise or (target.otherwise and otherwise is not None):
+            about.page.value("branch-unconditional", path, state=target.state)
+            return None
+        if target.when is None:
+            otherwise = path
+        else:
+            ways.append(_Way(path, node_of(about, target.when)))
+    return ways, otherwise
+
+
+def _branches(ground: Ground, step: Step, ways: Sequence[_Way], otherwise: Path | None, held: list[Node]) -> None:
+    page, place = ground.about.page, (*step.path, "to")
+    # A survey looks for facts with which none is true: one more is true wherever a guard refuses, so that it looks
+    # only among the facts with which the step can be taken at all.
+    asked = ground.ready([And((*held, way.node)) if held else way.node for way in ways], held) if ways else []
+    if asked is None:
+        page.warn("guard-undecided", place)
+        return
+    found = survey(asked, ground.about.scope, otherwise=False, limit=LIMIT)
+    for overlap in found.overlaps:
+        if overlap.second < len(ways):
+            path = (*ways[overlap.second].path, "when")
+            numbers = {"first": overlap.first + 1, "second": overlap.second + 1}
+            page.value("branches-overlap", path, numbers, example=ground.example(overlap.facts))
+    for way, reach in zip(ways, found.reaches, strict=False):
+        if reach.can_be_true is False:
+            page.value("branch-never", way.path)
+    if otherwise is None and found.gap is not None:
+        page.key("branches-gap", place, name=step.name, example=ground.example(found.gap))
+    if otherwise is not None and ways and found.decided and found.gap is None:
+        page.value("branch-never", otherwise)
+    if not found.decided:
+        page.warn("guard-undecided", place)

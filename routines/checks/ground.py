@@ -1,0 +1,123 @@
+"""What is true of a routine's facts whatever is answered, so that a survey of conditions tries only what can happen.
+
+A number lies within its limits, a question is answered only where it is asked, what is known to be unknown has no
+value, and a derived fact is what it is derived from.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from ..condition import BadCondition, Condition, parse
+from ..condition_tree import And, Comparison, Flag, Name, Node, Not, Or, Quantified, names_in, settled, spelled
+from ..facttypes import Facts
+from .places import Subject
+
+
+def node_of(about: Subject, source: object) -> Node:
+    """A condition that is known to be readable."""
+    return parse(source, about.scope).tree  # pyright: ignore[reportArgumentType]
+
+
+class Ground:
+    """Conditions of one routine made ready for a survey.
+
+    What is made ready is true where the condition is true, and false where it is false or cannot be known.
+    """
+
+    def __init__(self, about: Subject) -> None:
+        self.about = about
+        self.fields = {f"{one.form}.{one.name}": one.field for one in about.fields if one.form and not one.row}
+        self.holds = {
+            name: node_of(about, one.holds) for name, one in about.routine.derived.items() if one.holds is not None
+        }
+        self.asked = {fact: node_of(about, one.when) for fact, one in self.fields.items() if one.when is not None}
+
+    def ready(self, nodes: Sequence[Node], rest: Sequence[Node] | None = None) -> list[Condition] | None:
+        """Conditions to survey together, within what is true of the facts; None when that cannot be told here.
+
+        Args:
+            rest: when given, one more: true wherever these do not all hold.
+        """
+        spread = [self._spread(settled(node), nodes, ()) for node in [*nodes, *(rest or ())]]
+        if self._tangled(spread):
+            return None
+        limits = self._limits(spread)
+        made = [_both([node, *limits]) for node in spread[: len(nodes)]]
+        if rest is not None and (rest or limits):
+            made.append(Not(_both([*spread[len(nodes) :], *limits])))
+        try:
+            return [parse(spelled(node), self.about.scope) for node in made]  # pyright: ignore[reportArgumentType]
+        except BadCondition:
+            return None  # too large once spread out
+
+    def example(self, facts: Facts) -> str:
+        """Facts as they are told in a finding: made up from the conditions, never anybody's."""
+        return ", ".join(f"{name} = {_told(value)}" for name, value in facts.items()) or "-"
+
+    def _spread(self, node: Node, among: Sequence[Node], inside: tuple[str, ...]) -> Node:
+        match node:
+            case And(parts) | Or(parts):
+                return replace(node, parts=tuple(self._spread(part, among, inside) for part in parts))
+            case Quantified(where=where):
+                holds = self._spread(node.holds, among, inside)
+                spread = replace(node, holds=holds, where=where and self._spread(where, among, inside))
+                return self._where_asked(spread, [node.over], among, inside)
+            case Flag(name, wanted) if name.text in self.holds:
+                return self._spread(settled(self.holds[name.text], wanted=wanted), among, inside)
+            case Flag(name):
+                return self._where_asked(node, [name], among, inside)
+            case Comparison(name, _, right):
+                return self._where_asked(node, [name, right] if isinstance(right, Name) else [name], among, inside)
+            case Not():
+                raise AssertionError(node)
+
+    def _where_asked(self, node: Node, names: Iterable[Name], among: Sequence[Node], inside: tuple[str, ...]) -> Node:
+        parts = [node]
+        for fact in {name.root for name in names} - set(inside):
+            if fact in self.asked:
+                parts.append(self._spread(settled(self.asked[fact]), among, (*inside, fact)))
+            parts.extend(Flag(flag) for flag in self._flags(fact, among))
+        return _both(parts)
+
+    def _flags(self, fact: str, among: Sequence[Node]) -> Iterable[Name]:
+        """Derived facts named here that tell whether the fact is known."""
+        derived = self.about.routine.derived
+        seen = {name.text: name for node in among for name in names_in(node)}
+        return [name for text, name in seen.items() if text in derived and derived[text].known == fact]
+
+    def _limits(self, spread: Sequence[Node]) -> list[Node]:
+        names = {name.text: name for node in spread for name in names_in(node) if name.text == name.root}
+        limits: list[Node] = []
+        for text, name in names.items():
+            one, derived = self.fields.get(text), self.about.routine.derived.get(text)
+            least = 0 if derived is not None and derived.earlier is not None else one.least if one is not None else None
+            if least is not None:
+                limits.append(Comparison(name, ">=", least))
+            if one is not None and one.most is not None:
+                limits.append(Comparison(name, "<=", one.most))
+        return limits
+
+    def _tangled(self, spread: Sequence[Node]) -> bool:
+        """Whether facts are named together that rest on one and the same, as a birth date and an age do."""
+        rests: list[str] = []
+        for text in {name.root for node in spread for name in names_in(node)}:
+            derived = self.about.routine.derived.get(text)
+            if derived is None:
+                rests.append(text)
+            elif derived.known is not None:
+                rests.extend([derived.known] if derived.known in self.about.routine.derived else [])
+            else:
+                rests.append(derived.age_group or derived.since or text)
+        return len(set(rests)) < len(rests)
+
+
+def _both(nodes: Sequence[Node]) -> Node:
+    return nodes[0] if len(nodes) == 1 else And(tuple(nodes))
+
+
+def _told(value: object) -> str:
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{name}: {_told(one)}" for name, one in value.items()) + "}"  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(map(_told, value)) + "]"  # pyright: ignore[reportUnknownArgumentType]
+    return str(value).lower() if isinstance(value, bool) else str(value)

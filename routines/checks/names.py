@@ -1,0 +1,271 @@
+"""Every name a routine uses is the name of something, of the right kind, and belongs to one thing."""
+
+from collections.abc import Iterable, Iterator
+
+from ..condition import BadCondition, parse
+from ..facttypes import Kind
+from ..model import EVERYONE, HERE, OPEN, Start
+from .page import Page, Path, Rule
+from .places import Step, Subject, World, conditions
+
+CLOCK = "clock"
+_MOMENT: tuple[Kind, ...] = ("date", "instant")
+_FLAG = {"yes", "no", "unknown"}
+
+
+def names(about: Subject) -> None:
+    """Names of roles, states, steps, forms, facts, contacts and routines."""
+    _unique(about)
+    for step in about.steps:
+        _step(about, step)
+    contacts = about.world.contacts.contacts
+    for name, state in about.routine.states.items():
+        for number, contact in enumerate(state.call):
+            _known(about.page, "contact-unknown", ("states", name, "call", number), contact, contacts)
+    for asked in about.fields:
+        roles(about, (*asked.path, "see"), asked.field.see)
+        if asked.field.feeds_from is not None:
+            fact(about, (*asked.path, "from"), asked.field.feeds_from)
+    _deadlines(about)
+    _derived(about)
+    _rest(about)
+
+
+def guards(about: Subject) -> None:
+    """Conditions can be read, and name facts of the right types."""
+    for said in conditions(about):
+        try:
+            parse(said.source, about.scope)  # pyright: ignore[reportArgumentType] - what is no condition is refused
+        except BadCondition as bad:
+            for problem in bad.problems:
+                details = {name: "?" if value is None else value for name, value in problem.details.items()}
+                at = str(details.pop("at", "")).split(".")
+                path = (*said.path, *(int(step) if step.isdigit() else step for step in at if step))
+                rule: Rule = problem.rule  # pyright: ignore[reportAssignmentType] - a test holds that all are ours
+                if problem.offset is None:
+                    about.page.value(rule, path, details)
+                else:
+                    about.page.inside(rule, path, problem.offset, details)
+
+
+def compiled(about: Subject) -> frozenset[str]:
+    """The names of all steps once compiled: ``step.approve`` and its like among them."""
+    found = set(about.names)
+    for step in about.steps:
+        eyes = step.step.four_eyes
+        if eyes is not None:
+            made = ("review",) if eyes.afterwards else ("approve", "reject", "withdraw")
+            found |= {f"{step.name}.{part}" for part in made}
+        if step.step.complete_later:
+            found.add(f"{step.name}.complete")
+    return frozenset(found | ({"acute"} if about.routine.acute is not None else set()))
+
+
+def roles(about: Subject, path: Path, named: Iterable[str], *, everyone: bool = False) -> None:
+    """Roles that exist, in an organisation of the routine's kinds."""
+    for number, name in enumerate(named):
+        if everyone and name == EVERYONE:
+            continue
+        role = about.world.roles.roles.get(name)
+        if role is None:
+            about.page.value("role-unknown", (*path, number), name=name)
+        elif role.organisation is not None and role.organisation not in about.routine.organisation:
+            about.page.value("role-elsewhere", (*path, number), name=name, organisation=role.organisation)
+
+
+def fact(about: Subject, path: Path, name: str, kinds: tuple[Kind, ...] = ()) -> bool:
+    """A fact that somebody gives, of one of these kinds."""
+    found = about.stored(name)
+    if name in about.routine.derived:
+        about.page.value("fact-derived", path, name=name)
+    elif found is None:
+        about.page.value("fact-unknown", path, name=name)
+    elif kinds and (found.kind not in kinds or found.multiple):
+        about.page.value("fact-type", path, name=name, kind=found.kind, expected=", ".join(kinds))
+    else:
+        return True
+    return False
+
+
+def _known(page: Page, rule: Rule, path: Path, name: str, among: Iterable[str]) -> bool:
+    if name in among:
+        return True
+    page.value(rule, path, name=name)
+    return False
+
+
+def _step(about: Subject, step: Step) -> None:
+    one, path, page, routine = step.step, step.path, about.page, about.routine
+    roles(about, (*path, "by"), one.by, everyone=True)
+    for number, guard in enumerate(one.require):
+        roles(about, (*path, "require", number, "see"), guard.see)
+        roles(about, (*path, "require", number, "override", "by"), guard.override.by if guard.override else ())
+    if one.four_eyes is not None:
+        roles(about, (*path, "four_eyes", "by"), one.four_eyes.by, everyone=True)
+    if one.form is not None:
+        _known(page, "form-unknown", (*path, "form"), one.form, routine.forms)
+    _targets(about, step)
+    if one.delegation is not None:
+        _known(page, "delegation-unknown", (*path, "delegation"), one.delegation, about.world.roles.delegations)
+    if one.assigns is not None:
+        fact(about, (*path, "assigns"), one.assigns, ("actor",))
+    if one.identifies is not None:
+        fact(about, (*path, "identifies"), one.identifies, ("person",))
+    if one.prolongs is not None:
+        _known(page, "deadline-unknown", (*path, "prolongs", "deadline"), one.prolongs.deadline, routine.deadlines)
+        fact(about, (*path, "prolongs", "until"), one.prolongs.until, _MOMENT)
+
+
+def _targets(about: Subject, step: Step) -> None:
+    states, to, path = about.routine.states, step.step.to, (*step.path, "to")
+    there = {*states, HERE} if step.states else set(states)
+    targets = [(path, to)] if isinstance(to, str) else [((*path, n, "state"), one.state) for n, one in enumerate(to)]
+    for place, state in targets:
+        _known(about.page, "state-unknown", place, state, there)
+    if step.path[0] == "shared":
+        for number, state in enumerate(step.states):
+            _known(about.page, "state-unknown", (*step.path, "in", number), state, states)
+
+
+def _deadlines(about: Subject) -> None:
+    steps = compiled(about)
+    for name, deadline in about.routine.deadlines.items():
+        path: Path = ("deadlines", name)
+        for number, start in enumerate(deadline.starts):
+            on, place = (start.on, ("on",)) if isinstance(start, Start) else (start, ())
+            _known(about.page, "step-unknown", (*path, "starts", number, *place), on, steps)
+        for number, met in enumerate(deadline.met_by):
+            _known(about.page, "step-unknown", (*path, "met_by", number), met, steps - {OPEN})
+        if deadline.lapse is not None:
+            _known(about.page, "step-unknown", (*path, "lapse"), deadline.lapse, about.names - {OPEN})
+        for key, one in (("from", deadline.origin), ("or_before", deadline.or_before)):
+            if one is not None:
+                fact(about, (*path, key), one, _MOMENT)
+        roles(about, (*path, "escalate"), deadline.escalate)
+
+
+def _derived(about: Subject) -> None:
+    before: set[str] = set()
+    for name, one in about.routine.derived.items():
+        path: Path = ("derived", name)
+        keys = [key for key in ("age_group", "since", "known", "holds", "earlier") if getattr(one, key) is not None]
+        if len(keys) != 1:
+            about.page.key("derived-keys", path, name=name, count=len(keys))
+        if one.age_group is not None:
+            fact(about, (*path, "age_group"), one.age_group, ("date",))
+        if one.since is not None:
+            fact(about, (*path, "since"), one.since, _MOMENT)
+        if one.known is not None and one.known not in about.routine.derived:
+            fact(about, (*path, "known"), one.known)
+        if one.earlier is not None:
+            _earlier(about.page, about.world, (*path, "earlier"), one.earlier.routine, one.earlier.ended)
+        for later in _read(about, name):
+            if later in about.routine.derived and later not in before:
+                about.page.key("derived-order", path, name=name, other=later)
+        before.add(name)
+
+
+def _read(about: Subject, name: str) -> Iterator[str]:
+    one = about.routine.derived[name]
+    if one.known is not None:
+        yield one.known
+    if one.holds is not None:
+        try:
+            yield from sorted(parse(one.holds, about.scope).names)  # pyright: ignore[reportArgumentType]
+        except BadCondition:
+            return  # told where conditions are read
+
+
+def _earlier(page: Page, world: World, path: Path, routine: str, ended: tuple[str, ...]) -> None:
+    if _known(page, "routine-unknown", (*path, "routine"), routine, world.routines) and world.routines[routine]:
+        states = [one for version in world.routines[routine] for one in version.states.items()]
+        ends = {name for name, state in states if state.end is not None}
+        for number, state in enumerate(ended):
+            _known(page, "state-unknown", (*path, "ended", number), state, ends)
+
+
+def _rest(about: Subject) -> None:
+    routine, page, world = about.routine, about.page, about.world
+    for number, kind in enumerate(routine.organisation):
+        _known(page, "organisation-unknown", ("organisation", number), kind, world.organisations.kinds)
+    roles(about, ("correct", "by"), routine.correct.by)
+    if routine.acute is not None:
+        roles(about, ("acute", "by"), routine.acute.by, everyone=True)
+        if _known(page, "routine-unknown", ("acute", "routine"), routine.acute.routine, world.routines):
+            there = {kind for version in world.routines[routine.acute.routine] for kind in version.organisation}
+            for kind in routine.organisation:
+                if there and kind not in there:
+                    page.value("acute-elsewhere", ("acute", "routine"), name=routine.acute.routine, organisation=kind)
+    if routine.receives is not None:
+        _receives(about)
+    steps = compiled(about)
+    for number, one in enumerate(routine.properties):
+        path: Path = ("properties", number)
+        if one.before is not None:
+            _known(page, "step-unknown", (*path, "before"), one.before, steps)
+        if one.never is not None and one.never.partition(".")[0] not in about.names:
+            # That a step has no approval is a promise too.
+            _known(page, "step-unknown", (*path, "never"), one.never, steps)
+        if one.never_state is not None:
+            _known(page, "state-unknown", (*path, "never_state"), one.never_state, routine.states)
+
+
+def _receives(about: Subject) -> None:
+    receives, form = about.routine.receives, about.routine.opens.form
+    fields = about.routine.forms[form].fields if form in about.routine.forms else {}
+    assert receives is not None  # noqa: S101 - asked by the caller
+    for key, value in receives.sets.items():
+        field = fields.get(key)
+        path: Path = ("receives", "sets", key)
+        if field is None:
+            about.page.key("fact-unknown", path, name=f"{form}.{key}")
+        elif field.type not in {"choice", "text"} or (field.type == "choice" and value not in (field.of or {})):
+            about.page.value("fact-type", path, name=f"{form}.{key}", kind=field.type, expected="choice, text")
+    if receives.arrived is not None:
+        fact(about, ("receives", "arrived"), f"{form}.{receives.arrived}", ("instant",))
+    if receives.protected_identity is not None:
+        name = f"{form}.{receives.protected_identity}"
+        path = ("receives", "protected_identity")
+        if fact(about, path, name, ("choice",)) and not set(about.scope[name].options) >= _FLAG:
+            about.page.value("fact-type", path, name=name, kind="choice", expected="yes, no, unknown")
+
+
+def _unique(about: Subject) -> None:
+    """No name stands for two things, and none is taken by the language itself."""
+    page, routine = about.page, about.routine
+    for step in about.steps:
+        if step.name in {"acute", "answered"} or (step.name == OPEN and step.path != ("open",)):
+            page.key("name-reserved", step.path, name=step.name)
+        _once(page, [((*step.path, "require", n, "id"), guard.id) for n, guard in enumerate(step.step.require)])
+        _once(page, [((*step.path, "never", n, "id"), never.id) for n, never in enumerate(step.step.never)])
+    for name, state in routine.states.items():
+        _once(page, [(("states", name, "never", n, "id"), never.id) for n, never in enumerate(state.never)])
+    for name in routine.states.keys() & {HERE}:
+        page.key("name-reserved", ("states", name), name=name)
+    for name in routine.forms.keys() & {*about.world.builtin.forms, "handed", "status"}:
+        page.key("name-reserved", ("forms", name), name=name)
+    _once(page, [(("properties", n, "id"), one.id) for n, one in enumerate(routine.properties)])
+    _steps_once(about)
+
+
+def _once(page: Page, named: list[tuple[Path, str]]) -> None:
+    seen: set[str] = set()
+    for path, name in named:
+        if name in seen:
+            page.value("name-twice", path, name=name)
+        seen.add(name)
+
+
+def _steps_once(about: Subject) -> None:
+    """A state has one step of a name; and what is done later, from any state, is the same for all steps of a name."""
+    before: dict[str, list[Step]] = {}
+    for step in about.steps:
+        same = before.setdefault(step.name, [])
+        if any(set(step.states) & set(other.states) or _later(step) or _later(other) for other in same):
+            about.page.key("name-twice", step.path, name=step.name)
+        same.append(step)
+
+
+def _later(step: Step) -> bool:
+    eyes = step.step.four_eyes
+    return step.step.complete_later or (eyes is not None and eyes.afterwards)
