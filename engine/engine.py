@@ -22,7 +22,7 @@ from .evolve import fold
 from .files import Files, Held
 from .guide import Guide, guide
 from .instants import local_day, text_of
-from .judge import glance
+from .judge import glance, shown_to
 from .ports import AnswerRow, Clock, DeadlineRow, Entropy, Sealer, Store
 from .reasons import reason
 from .replay import Replay, rejudge, step_of
@@ -256,14 +256,17 @@ class Engine:
         return Answer(not reasons, tuple(reasons))
 
     def case(self, case: str, *, actor: Actor) -> Case:
-        """Where the case stands: for tests, exports and the host's own pages. The look is noted.
+        """Where the case stands, for the host's own pages; answers that the actor may not read are left out.
 
         Raises:
             Refused: ``unknown_case``.
         """
         found = self._seen(case, actor)
         self._note(actor, "read", self.clock(), case=case)
-        return found
+        library = self.files.library_for(found)
+        return found._replace(
+            runs={run.id: shown_to(rules_of(library, run), run, actor) for run in found.runs.values()}
+        )
 
     def due(self, actor: Actor, *, until: datetime | None = None) -> list[DeadlineRow]:
         """Running deadlines of the actor's organisation by when the clock next has something to do."""

@@ -26,7 +26,7 @@ from .saying import say_condition, say_instant
 from .values import Actor, Case, Run
 
 SOON = 183
-"""Days ahead at which a birthday that changes the rules is told: half a year, for planning (DOMAIN W4)."""
+"""Days ahead at which a birthday that changes the rules is told: half a year, since protection must be planned anew."""
 
 
 class Guide(GuideView):
