@@ -32,7 +32,7 @@ from .condition_tree import (
 from .condition_words import Speech
 from .facttypes import Facts, Scope, Value
 
-__all__ = ["BadCondition", "Condition", "Leaf", "Problem", "parse"]
+__all__ = ["BadCondition", "Condition", "Leaf", "Problem", "parse", "whole"]
 
 Truth: TypeAlias = bool | None
 Judge: TypeAlias = Callable[[Facts], Truth]
@@ -93,7 +93,11 @@ def parse(source: str | Mapping[str, Value], scope: Scope) -> Condition:
     Raises:
         BadCondition: with every problem found.
     """
-    tree = read(source, scope)
+    return whole(read(source, scope))
+
+
+def whole(tree: Node) -> Condition:
+    """The condition of a tree that was read, or that was put together from such trees."""
     names = frozenset(name.root for name in names_in(tree))
     return Condition(tree=tree, names=names, source=spelled(tree), evaluate=compiled(settled(tree)))
 

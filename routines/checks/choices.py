@@ -7,9 +7,10 @@ and never refused.
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from ..condition import Condition
 from ..condition_tree import And, Node, Not
 from ..survey import survey
-from .ground import Ground, node_of
+from .ground import Ground
 from .page import Path
 from .places import Step, Subject, conditions
 
@@ -26,9 +27,12 @@ def choices(about: Subject) -> None:
     """Survey every condition alone, and every step's conditions together."""
     ground = Ground(about)
     never: set[Path] = set()
+    known: dict[Node, tuple[bool | None, bool | None]] = {}
     for said in conditions(about):
-        node = node_of(about, said.source)
-        true, false = _possible(ground, node), _possible(ground, Not(node))
+        node = about.parsed(said.source).tree
+        if node not in known:
+            known[node] = _reach(ground, about.parsed(said.source))
+        true, false = known[node]
         if true is False:
             never.add(said.path)
             about.page.value("guard-never-true", said.path)
@@ -38,6 +42,14 @@ def choices(about: Subject) -> None:
             about.page.warn("guard-undecided", said.path)
     for step in about.steps:
         _step(ground, step, never)
+
+
+def _reach(ground: Ground, condition: Condition) -> tuple[bool | None, bool | None]:
+    """Whether a condition can be true, and whether it can be false."""
+    if ground.plain(condition.tree):
+        reach = survey([condition], ground.about.scope, otherwise=True, limit=LIMIT).reaches[0]
+        return reach.can_be_true, reach.can_be_false
+    return _possible(ground, condition.tree), _possible(ground, Not(condition.tree))
 
 
 def _possible(ground: Ground, node: Node) -> bool | None:
@@ -54,7 +66,7 @@ def _step(ground: Ground, step: Step, never: set[Path]) -> None:
         if guard.override is None:
             if (*step.path, "require", number, "when") in never:
                 return
-            held.append(node_of(about, guard.when))
+            held.append(about.parsed(guard.when).tree)
     if len(held) > 1 and _possible(ground, And(tuple(held))) is False:
         about.page.key("step-never", step.path, name=step.name)
         return
@@ -77,7 +89,7 @@ def _ways(about: Subject, step: Step) -> tuple[list[_Way], Path | None] | None:
         if target.when is None:
             otherwise = path
         else:
-            ways.append(_Way(path, node_of(about, target.when)))
+            ways.append(_Way(path, about.parsed(target.when).tree))
     return ways, otherwise
 
 

@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Iterator
 from typing import get_args
 
-from ..condition import parse
 from ..form import Field
 from ..model import Start
 from ..registers import Secrecy
@@ -68,8 +67,10 @@ def _secrecy(about: Subject, asked: Asked) -> None:
 
 def _protected(about: Subject, asked: Asked) -> str | None:
     """The protected field that a decision field is fed from, over any number of steps."""
+    if asked.field.part != "decision":
+        return None
     named = {f"{one.form or 'handed'}.{one.name}": one.field for one in about.fields if not one.row}
-    field: Field | None = asked.field if asked.field.part == "decision" else None
+    field: Field | None = asked.field
     seen: set[str] = set()
     while field is not None and field.feeds_from is not None and field.feeds_from not in seen:
         source = field.feeds_from
@@ -87,7 +88,7 @@ def order(about: Subject, rules: Rules, flow: Flow) -> None:
     for said in conditions(about):
         there = _there(said.path, about, rules, flow, have)
         if there is not None:
-            names = sorted(parse(said.source, about.scope).names)  # pyright: ignore[reportArgumentType] - has been read
+            names = sorted(about.parsed(said.source).names)
             _unset(about, rules, said.path, names, there)
     for path, fact, there in _others(about, have, anywhere):
         if there is not None:

@@ -7,6 +7,7 @@ what is proved here about every way holds, and a way that is found may rest on a
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from ..condition import Condition
 from ..condition_tree import And, Comparison, Flag, Name, Node, Not, Or, Quantified, settled
@@ -84,15 +85,19 @@ def _after(rules: Rules, move: Move, have: Have) -> Have:
 def _flow(rules: Rules, taken: Callable[[Move, Have], bool], leads: Callable[[Branch, Have], bool]) -> Flow:
     flow = Flow({}, {})
     waiting: deque[str] = deque()
+    # What may be known only grows, so that a way once open stays so.
+    open_: set[int] = set()
 
     def take(move: Move, have: Have) -> None:
         own = during(rules, move, have)
-        if not taken(move, own):
+        if id(move) not in open_ and not taken(move, own):
             return
+        open_.add(id(move))
         flow.taken[move.source, move.trigger] = move
         after = _after(rules, move, have)
         for branch in move.branches:
-            if leads(branch, own):
+            if id(branch) in open_ or leads(branch, own):
+                open_.add(id(branch))
                 arrive(move, branch.target, after)
 
     def arrive(move: Move, state: str, after: Have) -> None:
@@ -100,7 +105,8 @@ def _flow(rules: Rules, taken: Callable[[Move, Have], bool], leads: Callable[[Br
         known = flow.have.get(state)
         if known is None or not after <= known:
             flow.have[state] = after | (known or frozenset())
-            waiting.append(state)
+            if state not in waiting:
+                waiting.append(state)
 
     take(rules.opening, frozenset())
     while waiting:
@@ -110,9 +116,12 @@ def _flow(rules: Rules, taken: Callable[[Move, Have], bool], leads: Callable[[Br
     return flow
 
 
+_settled = lru_cache(maxsize=4096)(settled)
+
+
 def may_hold(rules: Rules, condition: Condition, have: Have) -> bool:
     """Whether a condition can be true when only this may be known."""
-    return _holds(rules, settled(condition.tree), have)
+    return _holds(rules, _settled(condition.tree), have)
 
 
 def _holds(rules: Rules, node: Node, have: Have) -> bool:
@@ -137,7 +146,7 @@ def _flag(rules: Rules, name: Name, have: Have, *, wanted: bool) -> bool:
         return not wanted or known(rules, derived.known, have)
     condition = rules.derived.get(name.root)
     if condition is not None:
-        return _holds(rules, settled(condition.tree, wanted=wanted), have)
+        return _holds(rules, _settled(condition.tree, wanted=wanted), have)
     return _there(rules, name, have)
 
 

@@ -7,15 +7,10 @@ value, and a derived fact is what it is derived from.
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from ..condition import BadCondition, Condition, parse
-from ..condition_tree import And, Comparison, Flag, Name, Node, Not, Or, Quantified, names_in, settled, spelled
+from ..condition import Condition, whole
+from ..condition_tree import And, Comparison, Flag, Name, Node, Not, Or, Quantified, names_in, settled
 from ..facttypes import Facts
 from .places import Subject
-
-
-def node_of(about: Subject, source: object) -> Node:
-    """A condition that is known to be readable."""
-    return parse(source, about.scope).tree  # pyright: ignore[reportArgumentType]
 
 
 class Ground:
@@ -28,9 +23,9 @@ class Ground:
         self.about = about
         self.fields = {f"{one.form}.{one.name}": one.field for one in about.fields if one.form and not one.row}
         self.holds = {
-            name: node_of(about, one.holds) for name, one in about.routine.derived.items() if one.holds is not None
+            name: about.parsed(one.holds).tree for name, one in about.routine.derived.items() if one.holds is not None
         }
-        self.asked = {fact: node_of(about, one.when) for fact, one in self.fields.items() if one.when is not None}
+        self.asked = {fact: about.parsed(one.when).tree for fact, one in self.fields.items() if one.when is not None}
 
     def ready(self, nodes: Sequence[Node], rest: Sequence[Node] | None = None) -> list[Condition] | None:
         """Conditions to survey together, within what is true of the facts; None when that cannot be told here.
@@ -45,10 +40,12 @@ class Ground:
         made = [_both([node, *limits]) for node in spread[: len(nodes)]]
         if rest is not None and (rest or limits):
             made.append(Not(_both([*spread[len(nodes) :], *limits])))
-        try:
-            return [parse(spelled(node), self.about.scope) for node in made]  # pyright: ignore[reportArgumentType]
-        except BadCondition:
-            return None  # too large once spread out
+        return [whole(node) for node in made]
+
+    def plain(self, node: Node) -> bool:
+        """Whether there is nothing to make ready: any values can go together."""
+        whole = settled(node)
+        return self._spread(whole, [node], ()) == whole and not self._limits([whole])
 
     def example(self, facts: Facts) -> str:
         """Facts as they are told in a finding: made up from the conditions, never anybody's."""

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator, Sequence
 
-from ..facttypes import FactType
+from ..facttypes import FactType, Scope
 from ..model import HandOff, Routine
-from ..rules import Rules, scope_of, steps_of
+from ..rules import Rules, steps_of
 from .flow import done, judged
 from .names import fact
 from .page import Path
@@ -57,7 +57,7 @@ def _handoff(about: Subject, step: Step, hand: HandOff) -> None:
     for target, source in hand.carries.items():
         place = (*path, "carries", target)
         if fact(about, place, source):
-            _carried(about, place, target, about.scope[source], [_taken(one, hand) for one in receivers])
+            _carried(about, place, target, about.scope[source], [_taken(about, one, hand) for one in receivers])
         if hand.kind == "consultation":
             _identifying(about, place, source)
 
@@ -84,13 +84,13 @@ def _receivers(about: Subject, path: Path, step: Step, hand: HandOff) -> Sequenc
     return found
 
 
-def _taken(receiver: Routine, hand: HandOff) -> dict[str, FactType]:
+def _taken(about: Subject, receiver: Routine, hand: HandOff) -> dict[str, FactType]:
     """What the receiving routine takes in: answers of its opening form, or later what is handed to it."""
     prefix = "handed." if hand.about is not None else f"{receiver.opens.form}."
-    return {name: kind for name, kind in scope_of(receiver).items() if name.startswith(prefix)}
+    return {name: kind for name, kind in about.world.scope(receiver).items() if name.startswith(prefix)}
 
 
-def _carried(about: Subject, place: Path, target: str, kind: FactType, taken: Sequence[dict[str, FactType]]) -> None:
+def _carried(about: Subject, place: Path, target: str, kind: FactType, taken: Sequence[Scope]) -> None:
     """Every receiver that there is takes the fact, and as what it is."""
     for scope in taken:
         there = scope.get(target)
@@ -137,7 +137,7 @@ def _reply(about: Subject, step: Step) -> None:
         place = (*path, "carries", target)
         if fact(about, place, source) and senders:
             # A sender need not want every answer, but somebody must, and then as what it is.
-            scopes = [scope for one in senders if f"handed.{target}" in (scope := scope_of(one))]
+            scopes = [scope for one in senders if f"handed.{target}" in (scope := about.world.scope(one))]
             if scopes:
                 _carried(about, place, f"handed.{target}", about.scope[source], scopes)
             else:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 
-from ..condition import BadCondition, parse
+from ..condition import BadCondition
 from ..facttypes import Kind
 from ..model import EVERYONE, HERE, OPEN, Start
 from .page import Page, Path, Rule
@@ -35,7 +35,7 @@ def guards(about: Subject) -> None:
     """Conditions can be read, and name facts of the right types."""
     for said in conditions(about):
         try:
-            parse(said.source, about.scope)  # pyright: ignore[reportArgumentType] - what is no condition is refused
+            about.parsed(said.source)
         except BadCondition as bad:
             for problem in bad.problems:
                 details = {name: "?" if value is None else value for name, value in problem.details.items()}
@@ -171,7 +171,7 @@ def _read(about: Subject, name: str) -> Iterator[str]:
         yield one.known
     if one.holds is not None:
         try:
-            yield from sorted(parse(one.holds, about.scope).names)  # pyright: ignore[reportArgumentType]
+            yield from sorted(about.parsed(one.holds).names)
         except BadCondition:
             return  # told where conditions are read
 

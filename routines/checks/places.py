@@ -1,9 +1,12 @@
 """The parts of a routine with the places where they stand in its file."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import NamedTuple
+from dataclasses import dataclass, field
+from typing import NamedTuple, cast
 
+from ..condition import Condition as CompiledCondition
+from ..condition import parse
+from ..digests import canonical
 from ..facttypes import FactType, Scope
 from ..form import Field
 from ..law import LawBook
@@ -24,6 +27,11 @@ class World:
     builtin: Builtin
     routines: Mapping[str, tuple[Routine, ...]]
     """Every version of each routine; none for one whose files do not have the shape of a routine."""
+    _scopes: dict[int, Scope] = field(default_factory=dict[int, Scope])
+
+    def scope(self, routine: Routine) -> Scope:
+        """The facts of one of these routines, gathered once."""
+        return self._scopes.get(id(routine)) or self._scopes.setdefault(id(routine), scope_of(routine))
 
 
 class Step(NamedTuple):
@@ -62,6 +70,16 @@ class Subject:
     scope: Scope
     steps: tuple[Step, ...]
     fields: tuple[Asked, ...]
+    _parsed: dict[bytes, CompiledCondition] = field(default_factory=dict[bytes, CompiledCondition])
+
+    def parsed(self, source: Condition) -> CompiledCondition:
+        """A condition, read once however often it is written. Raises BadCondition."""
+        spelling = canonical(source)
+        found = self._parsed.get(spelling)
+        if found is None:
+            # What is no condition at all is refused by the reader, whatever its type.
+            found = self._parsed[spelling] = parse(cast("str", source), self.scope)
+        return found
 
     @property
     def names(self) -> frozenset[str]:
@@ -75,7 +93,7 @@ class Subject:
 
 def subject(page: Page, routine: Routine, world: World) -> Subject:
     """A routine, taken apart."""
-    return Subject(page, routine, world, scope_of(routine), tuple(_steps(routine)), tuple(_fields(routine)))
+    return Subject(page, routine, world, world.scope(routine), tuple(_steps(routine)), tuple(_fields(routine)))
 
 
 def _steps(routine: Routine) -> Iterator[Step]:
