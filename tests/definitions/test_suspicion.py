@@ -22,6 +22,7 @@ COLLEAGUE = Actor("u-2", roles={"school_employee"}, unit="8a", organisation=SCHO
 COUNSELLOR = Actor("u-3", roles={"school_counsellor"}, unit="elevhalsa", organisation=SCHOOL)
 NURSE = Actor("u-4", roles={"student_health"}, unit="elevhalsa", organisation=SCHOOL)
 HEAD = Actor("u-5", roles={"head_teacher"}, unit="ledning", organisation=SCHOOL)
+AUDITOR = Actor("g-1", roles={"auditor"}, unit="revision", organisation=SCHOOL)
 INTAKE = Actor("s-1", roles={"intake_worker"}, unit="mottagning", organisation=SOCIAL)
 LEADER = Actor("s-2", roles={"team_leader"}, unit="mottagning", organisation=SOCIAL)
 ADVISOR = Actor("r-1", roles={"advisor"}, unit="centrum", organisation=CENTRE)
@@ -244,6 +245,15 @@ def test_a_report_drops_a_proposal_that_there_is_no_concern() -> None:
     assert story.take(TEACHER, "no_concern", NO_CONCERN) == "judging.no_concern"
     assert story.take(COLLEAGUE, "report", REPORT) == "reported"
     assert story.run().pending is None
+
+
+def test_a_new_talk_drops_the_proposal_too_since_the_judgement_rested_on_the_old_one() -> None:
+    story = Story()
+    story.opens()
+    story.take(TEACHER, "talk", TALK)
+    story.take(TEACHER, "no_concern", NO_CONCERN)
+    assert story.take(COUNSELLOR, "talk_again", {**TALK, "words": "Det var inte sant"}) == "judging"
+    assert story.no(NURSE, "no_concern.approve") == {"not_here"}
 
 
 # ---- No concern now ------------------------------------------------------------------------------------------------
@@ -595,6 +605,21 @@ def test_social_services_use_the_same_alarm() -> None:
         story.engine.take(told.id, "open.review", actor=INTAKE, key="k-3", form={"agrees": True, "note": "Ja"})
     review = {"agrees": True, "note": "Rätt"}
     assert story.engine.take(told.id, "open.review", actor=LEADER, key="k-4", form=review).state == "staying"
+
+
+def test_a_long_story_is_replayed_and_its_log_holds_none_of_its_words() -> None:
+    story = reported()
+    story.take(TEACHER, "tonight", TONIGHT)
+    story.take(COLLEAGUE, "acute", ALARM)
+    story.take(TEACHER, "ask_contact", {"what": "Hemmet har ringt."})
+    story.reply("report", received=True, contact="closed")
+    story.take(TEACHER, "read_answer")
+    replay = story.engine.replay(story.id, actor=AUDITOR)
+    assert replay.sound
+    assert set(replay.state.values()) == {"contact_closed", "staying"}
+    log = b"".join(row.body for row in story.engine.store.case_records(SCHOOL, story.id))
+    planted = (NAME, WORDS, PLACE, str(REPORT["account"]), str(TONIGHT["sleeps"]))
+    assert not [word for word in planted if word.encode() in log]
 
 
 # ---- What the definitions promise ----------------------------------------------------------------------------------
