@@ -5,7 +5,7 @@ event), *attested* (it rests on what another organisation said, which nobody her
 (what it rests on is sealed or erased) or *divergent*, and how.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeAlias, cast
 
@@ -77,11 +77,15 @@ class Replay:
         return sum(step.verdict == verdict for step in self.steps)
 
 
-def rejudge(library: Library, events: Sequence[Event]) -> Iterator[tuple[Verdict, str | None]]:
-    """Judge each event of a case anew, from the first.
+LibraryThen: TypeAlias = Callable[[Head], Library]
+"""Answers the library, with the rules and the law that a record names."""
+
+
+def rejudge(library: LibraryThen, events: Sequence[Event]) -> Iterator[tuple[Verdict, str | None]]:
+    """Judge each event of a case anew, from the first, under the rules and the law of its own day.
 
     Args:
-        library: with the rules and the law that each event names, as far as they are kept.
+        library: answers the library as it was when a record was made; raises StegvisError where it is not kept.
         events: the case's events in order; a body of None is sealed or erased.
     """
     case: Case | None = None
@@ -91,36 +95,37 @@ def rejudge(library: Library, events: Sequence[Event]) -> Iterator[tuple[Verdict
         if event.body is None:
             blind.add(run)
         following = events[number + 1] if number + 1 < len(events) else None
-        yield _judged(library, case, event, following, sealed=run in blind)
+        if run in blind:
+            yield _timed(case, event) or ("undecidable", None)
+        else:
+            yield _timed(case, event) or _judged(library, case, event, following)
         case = evolve(case, event)
 
 
+def _timed(case: Case | None, event: Event) -> tuple[Verdict, str | None] | None:
+    """Whether time goes backwards; that is seen without any key."""
+    head = event.head
+    backwards = (case is not None and head["at"] < case.at) or head["hap"] > head["at"]
+    return ("divergent", "time_order") if backwards else None
+
+
 def _judged(
-    library: Library, case: Case | None, event: Event, following: Event | None, *, sealed: bool
+    library: LibraryThen, case: Case | None, event: Event, following: Event | None
 ) -> tuple[Verdict, str | None]:
     head = event.head
-    if case is not None and head["at"] < case.at:
-        return "divergent", "time_order"
-    if head["hap"] > head["at"]:
-        return "divergent", "time_order"
-    if sealed:
-        return "undecidable", None
     try:
+        then = library(head)
         if head.get("step") == "acute":
-            return _acute(library, case, event, following)
-        command, actor = _command(library, case, event)
-        decision = decide(library, case, command, actor, moment_of(head["at"]))
+            return _acute(then, case, event, following)
+        command, actor = _command(then, case, event)
+        decision = decide(then, case, command, actor, moment_of(head["at"]))
     except StegvisError as error:
         return "divergent", error.reason
     if isinstance(decision, Denied):
         return "divergent", decision.reasons[0].code
-    again = next(
-        (one for one in decision.events if one.head.get("run") == head.get("run") and one.head["type"] == head["type"]),
-        None,
-    )
-    if again is None:
-        return "divergent", "other_event"
-    differs = _difference(again, event)
+    same = (one for one in decision.events if one.head["run"] == head["run"] and one.head["type"] == head["type"])
+    again = next(same, None)
+    differs = "other_event" if again is None else _difference(again, event)
     if differs is not None:
         return "divergent", differs
     return ("attested" if head["type"] == "handoff.answered" else "reproduced"), None
@@ -131,6 +136,8 @@ def _difference(again: Event, event: Event) -> str | None:
     new, old = cast("dict[str, Any]", again.head), cast("dict[str, Any]", event.head)
     for name in sorted((new.keys() | old.keys()) - _SHELL):
         left, right = new.get(name), old.get(name)
+        if name == "acute" and old["type"] == "run.open":
+            continue  # the step before it says so, and is judged by itself
         if name == "guards":
             left, right = _guards(left), _guards(right)
         if left != right:
