@@ -85,6 +85,8 @@ def _set(name: str, due: Due) -> DueChange:
         change["reminded"] = due.reminded
     if due.moved:
         change["moved"] = True
+    if due.lapsed:
+        change["lapsed"] = True
     return change
 
 
@@ -98,8 +100,9 @@ def recounted(counting: Counting, running: Mapping[str, Due]) -> Iterator[DueCha
         new = _count(counting, deadline, old.since)
         legal = old.legal if old.moved else new.legal
         due = _due(min(old.internal, new.internal), legal, new.critical, deadline.law, new.since)
-        if due != old._replace(passed=False, reminded=0, moved=False):
-            yield _set(name, due._replace(passed=old.passed and due.shown >= old.shown, moved=old.moved))
+        if due != old._replace(passed=False, reminded=0, moved=False, lapsed=False):
+            now = text_of(counting.now)
+            yield _set(name, due._replace(passed=old.passed and due.shown < now, moved=old.moved))
 
 
 def _prolonged(move: Move, running: Mapping[str, Due], facts: Facts) -> Iterator[DueChange]:
@@ -126,19 +129,30 @@ def reminders(deadline: Deadline, due: Due) -> list[str]:
 
 
 def next_stop(deadline: Deadline, due: Due) -> tuple[str, str]:
-    """When the clock next has something to do with this deadline, and what: remind, pass, or ('', 'done')."""
+    """When the clock next has something to do with this deadline, and what: remind, pass, lapse, or done."""
     times = reminders(deadline, due)
     if due.reminded < len(times) and not due.passed:
         return times[due.reminded], "remind"
-    return (due.shown, "done") if due.passed else (due.shown, "pass")
+    if not due.passed:
+        return due.shown, "pass"
+    if deadline.lapse is not None and not due.lapsed:
+        return limit(due), "lapse"
+    return due.shown, "done"
 
 
 def ticked(rules: Rules, run: Run, now: str) -> list[DueChange]:
-    """What the clock has to note about a run's deadlines at that instant; nothing the second time."""
+    """What the clock has to note about a run's deadlines at that instant; nothing the second time.
+
+    A deadline has *passed* when what people were shown has passed. It has *lapsed* when the law's own limit has: the
+    internal date drives reminders and never ends anything.
+    """
     noted: list[DueChange] = []
     for name, due in run.due.items():
-        reminded = sum(1 for one in reminders(rules.routine.deadlines[name], due) if one <= now)
+        deadline = rules.routine.deadlines[name]
+        reminded = sum(1 for one in reminders(deadline, due) if one <= now)
         passed = due.passed or now > due.shown
-        if reminded > due.reminded or passed is not due.passed:
-            noted.append(_set(name, due._replace(reminded=max(reminded, due.reminded), passed=passed)))
+        lapsed = due.lapsed or (deadline.lapse is not None and now > limit(due))
+        after = due._replace(reminded=max(reminded, due.reminded), passed=passed, lapsed=lapsed)
+        if after != due:
+            noted.append(_set(name, after))
     return noted

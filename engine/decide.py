@@ -9,12 +9,12 @@ from stegvis.routines.errors import BadInput, NotFound
 from stegvis.routines.form import Value, read_answers
 from stegvis.routines.library import Library
 from stegvis.routines.model import OPEN
-from stegvis.routines.rules import Move, Rules
+from stegvis.routines.rules import Move, Rules, allowed
 
 from .asking import Ask, asking
 from .clocks import Counting, changes, moot, recounted, ticked
 from .evolve import evolve
-from .handoffs import answered_head, message_of_step, sent_head
+from .handoffs import answered_head, message_of_step, received, sent_head
 from .instants import local_day
 from .judge import Judgement, judge
 from .machine import motor
@@ -103,7 +103,8 @@ def _open(ask: Ask, case: Case | None) -> Decision:
         reasons.append(reason(library, "one_person_a_case", "forbidden"))
     if reasons:
         return Denied(tuple(reasons))
-    return _accept(case, _opening(ask, rules, case, found))
+    event = _opening(ask, rules, case, found)
+    return _accept(case, event, received(ask, event.head) if command.message is not None else None)
 
 
 def _opening(ask: Ask, rules: Rules, case: Case | None, found: Judgement) -> Event:
@@ -120,6 +121,9 @@ def _opening(ask: Ask, rules: Rules, case: Case | None, found: Judgement) -> Eve
     if due:
         head["due"] = due
     _duties(head, rules.opening, found)
+    _hand(head, rules.opening, found.facts)
+    if found.lost:
+        head["why"] = found.lost
     message = command.message
     if message is not None:
         head["hof"] = {"id": message.id, "kind": message.kind, "dir": "received", "org": message.sender}
@@ -137,6 +141,8 @@ def _take(ask: Ask, case: Case, run: Run, rules: Rules) -> Decision:
     if move.kind == "acute":
         return _acute(ask, case, run, rules)
     found = judge(ask, rules, move, run)
+    if _another(case, run, move, found):
+        found.reasons.append(reason(ask.library, "one_person_a_case", "forbidden"))
     if found.reasons:
         return Denied(tuple(found.reasons))
     head = _head("transition", ask, rules)
@@ -151,9 +157,17 @@ def _take(ask: Ask, case: Case, run: Run, rules: Rules) -> Decision:
         _hand(head, move, found.facts)
         message = message_of_step(ask, case, run, move, found.facts)
         if message is not None:
+            found.given[f"status.{move.step.revokes or move.base}"] = message.status or "sent"
             head["hof"] = sent_head(message)
             head["basis"] = list(dict.fromkeys([*head.get("basis", ()), message.basis]))
     return _accept(case, Event(head, _body(move, found, ask.command), tuple(found.reads)), message)
+
+
+def _another(case: Case, run: Run, move: Move, found: Judgement) -> bool:
+    """Whether the step names a person that another run of the case is not about."""
+    person = found.facts.get(move.step.identifies) if move.step.identifies is not None else None
+    others = (one.person for one in case.runs.values() if one.id != run.id)
+    return person is not None and any(one not in {None, str(person)} for one in others)
 
 
 def _accept(case: Case | None, event: Event, message: Message | None = None) -> Accepted:
@@ -271,8 +285,15 @@ def _acute(ask: Ask, case: Case, run: Run, rules: Rules) -> Decision:
         raise BadInput("no_acute_routine")
     others = ask.library.routine(declared.routine, local_day(ask.now))
     found = judge(ask, others, others.opening, None)
+    roles = allowed(frozenset(declared.by), ask.actor.roles)
+    # Who may say that a life is in danger is for this routine to say, not for the one that opens.
+    found.reasons = [one for one in found.reasons if one.code != "role"]
+    if not roles:
+        titles = roles_text(ask.library, declared.by)
+        found.reasons.append(reason(ask.library, "role", "not_you", None, roles=titles))
     if found.reasons:
         return Denied(tuple(found.reasons))
+    found.role = min(roles)
     head = _head("transition", ask, rules)
     head.update(
         {"trg": "acute", "from": run.state, "to": run.state, "role": found.role, "acute": True, "step": "acute"}
@@ -299,8 +320,13 @@ def _answered(ask: Ask, case: Case, run: Run, rules: Rules) -> Decision:
     head = _head("handoff.answered", ask, rules)
     head["hof"] = answered_head(message)
     sent = run.sent.get(message.about)
-    if sent is not None and message.status is not None:
-        given[f"status.{sent.trigger}"] = message.status
+    status = message.status
+    if sent is not None and status is not None and sent.status != "revoked":
+        given[f"status.{sent.trigger.partition('.')[0]}"] = status
+    elif sent is not None:
+        head["hof"].pop("status", None)
+    elif status is not None and run.origin is not None and run.origin.id == message.about:
+        given["status.open"] = status
     if problems:
         head["why"] = sorted({f"{problem.code}:{problem.field}" for problem in problems})
     return _accept(case, Event(head, {"facts": given}))
@@ -352,23 +378,25 @@ def _corrected(ask: Ask, run: Run, rules: Rules, reasons: list[Reason]) -> dict[
 def _tick(ask: Ask, case: Case) -> Decision:
     """Let time pass: reminders, deadlines that have passed, declared lapses. The same instant twice changes nothing."""
     events: list[Event] = []
+    effects: list[Effect] = []
     after = case
     for run in case.runs.values():
         rules = rules_of(ask.library, run)
         noted = ticked(rules, run, ask.at)
         if not noted:
             continue
-        mine = ask._replace(command=Command(kind="tick", run=run.id, trigger="tick"))
-        head = _head("deadline", mine, rules)
+        head = _head("deadline", ask._replace(command=Command(kind="tick", run=run.id, trigger="tick")), rules)
         head["due"] = noted
         events.append(Event(head, {}))
         after = evolve(after, events[-1])
         for change in noted:
             lapse = rules.routine.deadlines[change["id"]].lapse
-            if change.get("passed") and lapse is not None:
-                lapsing = ask._replace(command=Command(kind="take", run=run.id, trigger=lapse))
-                decision = _take(lapsing, after, after.runs[run.id], rules)
-                if isinstance(decision, Accepted) and decision.case is not None:
-                    events.extend(decision.events)
-                    after = decision.case
-    return Accepted(tuple(events), (), after)
+            if lapse is None or not change.get("lapsed") or run.due[change["id"]].lapsed:
+                continue
+            step = Command(kind="take", run=run.id, trigger=lapse, fresh=ask.command.fresh)
+            decision = _take(ask._replace(command=step), after, after.runs[run.id], rules)
+            if isinstance(decision, Accepted) and decision.case is not None:
+                events.extend(decision.events)
+                effects.extend(decision.effects)
+                after = decision.case
+    return Accepted(tuple(events), tuple(effects), after)

@@ -19,13 +19,14 @@ from . import messages
 from .asking import Ask, asking
 from .decide import CLOCK, decide, rules_of, run_of
 from .evolve import fold
-from .files import Files, Held
+from .files import HELD, Files, Held
 from .guide import Guide, guide
 from .instants import local_day, text_of
 from .judge import glance, shown_to
 from .ports import AnswerRow, Clock, DeadlineRow, Entropy, Sealer, Store
 from .reasons import reason
 from .replay import Replay, rejudge, step_of
+from .sealing import unseal
 from .snapshot import deadline_rows
 from .values import Accepted, Actor, Case, Command, Denied, Message, Reason, Run
 from .verify import Fault, Place, verify_case, verify_log
@@ -33,6 +34,9 @@ from .verify import Fault, Place, verify_case, verify_log
 Telling = Callable[[str, Mapping[str, str | int]], None]
 """Told after each commit: what happened (a code) and open keys; never what somebody wrote."""
 
+
+TRIES = 5
+"""How often a command is judged anew when somebody else was faster."""
 
 COMMANDS = "commands"
 """The unit whose key makes digests of commands."""
@@ -104,6 +108,7 @@ class Engine:
         self.entropy = entropy
         self.files = Files(library, store, self.keys, clock, entropy)
         self._tell = tell
+        self._known: set[Actor] = set()
 
     # ---- doing ----------------------------------------------------------------------------------------------------
 
@@ -210,11 +215,14 @@ class Engine:
         return changed
 
     def _tick(self, actor: Actor, case: str, moment: datetime) -> bool:
-        while True:
+        for _ in range(TRIES):
             held = self.files.case(actor.organisation, case)
             if held is None:
                 raise Broken("deadline_without_case")
-            command = Command(kind="tick", run="", trigger="tick", case=case)
+            if text_of(moment) < held.case.at:
+                return False  # somebody's clock is ahead of this one; the next tick finds the case again
+            fresh = self.entropy(16).hex()
+            command = Command(kind="tick", run="", trigger="tick", case=case, fresh=fresh)
             decision = decide(self.files.library_for(held.case), held.case, command, actor, moment)
             if not isinstance(decision, Accepted) or not decision.events:
                 return False
@@ -223,6 +231,7 @@ class Engine:
             except Stale:
                 continue
             return True
+        return False
 
     # ---- asking ---------------------------------------------------------------------------------------------------
 
@@ -288,7 +297,7 @@ class Engine:
         faults = [(fault.place, fault.code) for fault in verify_case(place, case)]
         rows = list(self.store.case_records(actor.organisation, case))
         events = [self.files.event(row, actor.organisation, case) for row in rows]
-        verdicts = rejudge(place.library, events)
+        verdicts = rejudge(self.files.library_then, events)
         steps = tuple(
             step_of(row.id, event.head, *verdict) for row, event, verdict in zip(rows, events, verdicts, strict=True)
         )
@@ -330,7 +339,12 @@ class Engine:
         """
         sent = 0
         for row in self.store.outbox(organisation):
-            self.receive(self.files.message(organisation, row))
+            try:
+                self.receive(self.files.message(organisation, row))
+            except StegvisError as error:
+                # It stays in the outbox, and the others are not held up; ``tell`` hears of it each time.
+                self._say("handoff.undelivered", {"handoff": row.id, "to": row.to, "code": error.reason})
+                continue
             self.store.delivered(organisation, row.id, text_of(self.clock()))
             sent += 1
         return sent
@@ -355,8 +369,16 @@ class Engine:
     # ---- inside ---------------------------------------------------------------------------------------------------
 
     def _do(
-        self, command: Command, actor: Actor, key: str, case: str | None, *, expect: int | None = None, tries: int = 5
+        self,
+        command: Command,
+        actor: Actor,
+        key: str,
+        case: str | None,
+        *,
+        expect: int | None = None,
+        tries: int = TRIES,
     ) -> Receipt:
+        self._vouched(actor)
         if not is_reference(key):
             raise BadInput("not_a_reference", field="key")
         asked = self._digest(actor.organisation, messages.command_bytes(command, case))
@@ -390,11 +412,34 @@ class Engine:
 
     def _done(self, decision: Accepted, told: AnswerRow, actor: Actor) -> Receipt:
         head = decision.events[-1].head
-        if self._tell is not None:
-            said = {"case": told.case, "run": head["run"], "version": told.version, "organisation": actor.organisation}
-            self._tell(head["type"], said)
+        said = {"case": told.case, "run": head["run"], "version": told.version, "organisation": actor.organisation}
+        self._say(head["type"], said)
         state = decision.case.runs[head["run"]].state if decision.case is not None else ""
         return Receipt(told.case, head["run"], told.version, state, told.record)
+
+    def _say(self, event: str, said: Mapping[str, str | int]) -> None:
+        if self._tell is not None:
+            self._tell(event, said)
+
+    def _vouched(self, actor: Actor) -> None:
+        """What a host says of an actor stands open in every record: keys and known roles, never a name.
+
+        Raises:
+            BadInput: ``not_a_reference`` (id, unit), ``unknown_role``, ``unknown_delegation``.
+        """
+        if actor in self._known:
+            return
+        for field, value in (("actor", actor.id), ("unit", actor.unit)):
+            if not is_reference(value):
+                raise BadInput("not_a_reference", field=field)
+        roles = self.library.roles
+        if not actor.roles <= roles.roles.keys():
+            raise BadInput("unknown_role")
+        if not actor.delegations <= roles.delegations.keys():
+            raise BadInput("unknown_delegation")
+        if len(self._known) >= HELD:
+            self._known.clear()
+        self._known.add(actor)
 
     def _digest(self, organisation: str, said: bytes) -> str:
         """A digest that tells nothing: keyed, since a form of three boxes could be guessed from a bare one."""
@@ -403,12 +448,16 @@ class Engine:
         return self.keys.mac(log, COMMANDS, said).hex()
 
     def _again(self, known: AnswerRow, asked: str, actor: Actor) -> Receipt:
+        """The answer that the same command got the first time."""
         if known.digest != asked:
             raise KeyReused
-        for row in self.store.case_records(actor.organisation, known.case, after=known.version - 1):
-            run, state = messages.answered(row)
-            return Receipt(known.case, run, known.version, state, known.record)
-        raise Broken("answer_without_record")
+        rows = self.store.case_records(actor.organisation, known.case)
+        events = [unseal(row.body, None) for row in rows if (row.cseq or 0) <= known.version]
+        then = fold(events)
+        if then is None or then.version != known.version:
+            raise Broken("answer_without_record")
+        run = events[-1].head["run"]
+        return Receipt(known.case, run, known.version, then.runs[run].state, known.record)
 
     def _whole(self, command: Command, library: Library, before: Case | None, actor: Actor, now: datetime) -> Command:
         """The command with everything the core may not make or look up itself."""
@@ -469,6 +518,7 @@ class Engine:
         return held
 
     def _seen(self, case: str, actor: Actor) -> Case:
+        self._vouched(actor)
         held = self._held(actor, case, Command(kind="take", run="", trigger="guide"), self.clock())
         assert held is not None  # noqa: S101 - a case was asked for
         return held.case
@@ -514,6 +564,7 @@ class Engine:
 
     def _note(self, actor: Actor, kind: str, now: datetime, **more: object) -> None:
         """Write into the access stream, before anything is shown; an unknown organisation has no log to write to."""
+        self._vouched(actor)
         said = {name: value for name, value in more.items() if value is not None}
         self.files.note(actor, {"type": kind, "at": text_of(now), **said})
 

@@ -62,7 +62,7 @@ def _opened(head: Head, body: Mapping[str, object], version: int) -> Run:
     hof = head.get("hof")
     origin = Origin(hof["id"], hof["kind"], hof["org"]) if hof is not None and hof["dir"] == "received" else None
     hap = head["hap"]
-    owed = dict.fromkeys(head.get("owed", ()), head["actor"])
+    owed = dict.fromkeys(head.get("owed", ()), (head["actor"],))
     return Run(
         head["run"],
         head["rtn"],
@@ -73,6 +73,7 @@ def _opened(head: Head, body: Mapping[str, object], version: int) -> Run:
         hap if head.get("end", False) else None,
         facts,
         _clocks(_NO_DUE, head.get("due", ())),
+        holder=head.get("hold"),
         owed=owed,
         sent=_handed({}, head, hof) if hof is not None else {},
         origin=origin,
@@ -99,6 +100,7 @@ def _clocks(due: Mapping[str, Due], changes: Iterable[DueChange]) -> Mapping[str
                 change.get("passed", False),
                 change.get("reminded", 0),
                 change.get("moved", False),
+                change.get("lapsed", False),
             )
     return clocks
 
@@ -111,7 +113,7 @@ def _moved(run: Run, head: Head, body: Mapping[str, object], version: int) -> Ru
     given = cast("Mapping[str, Value]", body.get("facts", _NOTHING))
     if head.get("step") == "propose":
         pending = Pending(head.get("trg", ""), head["actor"], head["role"], head["at"], given)
-    elif given:
+    elif given or "form" in body:
         facts = {**_kept(facts, body.get("form")), **given}
         said = {**said, **dict.fromkeys(given, version)}
         if "corr" in head:
@@ -151,14 +153,15 @@ def _ended(run: Run, head: Head, target: str) -> str | None:
     return run.ended if target == run.state else None
 
 
-def _owing(owed: Mapping[str, str], head: Head) -> Mapping[str, str]:
-    owing = {**owed, **dict.fromkeys(head.get("owed", ()), head["actor"])}
-    return {name: actor for name, actor in owing.items() if name not in head.get("paid", ())}
+def _owing(owed: Mapping[str, tuple[str, ...]], head: Head) -> Mapping[str, tuple[str, ...]]:
+    doer, paid = head["actor"], head.get("paid", ())
+    more = {name: tuple(dict.fromkeys((*owed.get(name, ()), doer))) for name in head.get("owed", ())}
+    return {name: actors for name, actors in {**owed, **more}.items() if name not in paid}
 
 
 def _handed(sent: Mapping[str, Sent], head: Head, hof: HandOffHead) -> Mapping[str, Sent]:
     """What became of the run's hand-offs: one more sent, or an answer to an earlier one."""
-    if hof["dir"] == "sent":
+    if hof["dir"] == "sent" and "about" not in hof:
         basis = head.get("basis", ("",))[-1]
         one = Sent(head.get("trg", ""), hof["kind"], hof["org"], hof.get("status", "sent"), basis)
         return {**sent, hof["id"]: one}

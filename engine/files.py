@@ -4,11 +4,16 @@ The shell's own half of the work. It holds a bounded number of opened cases, eac
 record, so that a case that nobody else has moved need not be opened again.
 """
 
+import threading
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
+import orjson
+
 from stegvis.routines.errors import Broken, NotFound, StegvisError
+from stegvis.routines.law import LawBook, load_law
 from stegvis.routines.library import Library, restored
 from stegvis.routines.rules import Rules
 
@@ -29,7 +34,7 @@ from .ports import (
 from .replay import with_rules
 from .sealing import ChainHead, bound, seal, seal_access, unseal
 from .snapshot import case_of, case_row, deadline_rows, run_row
-from .values import Accepted, Actor, Case, Event, Message
+from .values import Accepted, Actor, Case, Event, Head, Message
 from .verify import opened
 
 HELD = 256
@@ -53,8 +58,10 @@ class Files:
         self.clock = clock
         self.entropy = entropy
         self._held: OrderedDict[tuple[str, str], Held] = OrderedDict()
+        self._holding = threading.Lock()
         self._published: set[str] = set()
         self._restored: dict[str, Rules] = {}
+        self._laws: dict[str, LawBook] = {}
 
     def origin(self, organisation: str) -> str:
         """The name of an organisation's log.
@@ -86,10 +93,11 @@ class Files:
 
     def _hold(self, organisation: str, held: Held) -> None:
         key = (organisation, held.case.id)
-        self._held[key] = held
-        self._held.move_to_end(key)
-        if len(self._held) > HELD:
-            self._held.popitem(last=False)
+        with self._holding:
+            self._held[key] = held
+            self._held.move_to_end(key)
+            if len(self._held) > HELD:
+                self._held.popitem(last=False)
 
     def library_for(self, case: Case | None) -> Library:
         """The library, with the rules that the case's runs are pinned to, if need be from the store."""
@@ -107,6 +115,21 @@ class Files:
             if wanted not in self._restored:
                 self._restored[wanted] = self._restore(wanted)
         return with_rules(self.library, self._restored)
+
+    def library_then(self, head: Head) -> Library:
+        """The library as it was when that record was made: its rules, and its law, by digest."""
+        library = self.with_rules([head["def"]])
+        rules = library.by_digest[head["def"]]
+        law = self.library.law if head["law"] == self.library.law_digest else self._law(head["law"])
+        return replace(library, law=law, law_digest=head["law"], versions={**library.versions, rules.id: (rules,)})
+
+    def _law(self, wanted: str) -> LawBook:
+        if wanted not in self._laws:
+            stored = self.store.definition(wanted)
+            if stored is None:
+                raise Broken("definition_missing", digest=wanted)
+            self._laws[wanted] = load_law(orjson.loads(stored[1]))
+        return self._laws[wanted]
 
     def _restore(self, wanted: str) -> Rules:
         stored = self.store.definition(wanted)

@@ -9,7 +9,7 @@ from stegvis.routines.model import HandOff
 from stegvis.routines.rules import Move
 
 from .asking import Ask
-from .values import Case, Facts, HandOffHead, Message, Run
+from .values import Case, Facts, HandOffHead, Head, Message, Run
 
 
 def message_of_step(ask: Ask, case: Case, run: Run, move: Move, facts: Facts) -> Message | None:
@@ -31,6 +31,26 @@ def message_of_step(ask: Ask, case: Case, run: Run, move: Move, facts: Facts) ->
         about = _earlier(run, step.revokes)
         return _back(ask, case, run.sent[about].to, about, run.sent[about].basis, "revoked", {})
     return None
+
+
+def received(ask: Ask, head: Head) -> Message | None:
+    """The receipt (kvittens) that goes back when a hand-off has opened a run: received, and nothing else."""
+    message = ask.command.message
+    if message is None:
+        return None
+    return Message(
+        id=ask.command.fresh or "",
+        kind="reply",
+        sender=message.receiver,
+        receiver=message.sender,
+        basis=message.basis,
+        at=head["at"],
+        protected_identity="unknown",
+        routine=None,
+        about=message.id,
+        status="received",
+        facts={},
+    )
 
 
 def _hand_off(ask: Ask, case: Case, run: Run, hand: HandOff, facts: Facts) -> Message:

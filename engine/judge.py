@@ -14,6 +14,7 @@ from stegvis.routines.text import Text, plain
 
 from .asking import Ask
 from .facts import with_derived
+from .instants import end_of, text_of
 from .reasons import fact_titles, guard_reason, reason, roles_text
 from .values import Actor, Facts, GuardResult, Outcome, Reason, Run
 
@@ -23,7 +24,7 @@ LONGEST_REASON = 2000
 class Judgement:
     """What was found about one step; ``reasons`` is empty when it may be taken."""
 
-    __slots__ = ("branch", "facts", "given", "guards", "missing", "reads", "reasons", "role", "target")
+    __slots__ = ("branch", "facts", "given", "guards", "lost", "missing", "reads", "reasons", "role", "target")
 
     def __init__(self) -> None:
         self.reasons: list[Reason] = []
@@ -35,6 +36,7 @@ class Judgement:
         self.guards: list[GuardResult] = []
         self.reads: list[tuple[str, Mapping[str, Value]]] = []
         self.missing: list[str] = []
+        self.lost: list[str] = []
 
 
 def judge(ask: Ask, rules: Rules, move: Move, run: Run | None) -> Judgement:
@@ -45,6 +47,7 @@ def judge(ask: Ask, rules: Rules, move: Move, run: Run | None) -> Judgement:
     facts = _known(move, run, found.given)
     found.facts = with_derived(rules, move.derived, facts, ask.command.outside, ask.now)
     _answers(ask, move, problems, found)
+    _links(ask, move, run, found)
     _guards(ask, rules, move, found, frozenset())
     _lead(ask, rules, move, found)
     return found
@@ -57,6 +60,7 @@ def glance(ask: Ask, rules: Rules, move: Move, run: Run) -> Judgement:
     given: Facts = run.pending.form if move.kind == "approve" and run.pending is not None else {}
     facts = _known(move, run, given)
     found.facts = with_derived(rules, move.derived, facts, ask.command.outside, ask.now)
+    _links(ask, move, run, found)
     _guards(ask, rules, move, found, _resting_on(rules, move.answers))
     return found
 
@@ -109,13 +113,16 @@ def who_may(library: Library, move: Move) -> Text:
 
 def _second(ask: Ask, move: Move, run: Run, found: Judgement) -> None:
     """A second person is another person, on every path."""
-    doer = run.pending.actor if run.pending is not None and move.kind in {"approve", "reject"} else None
+    doers: tuple[str, ...] = ()
+    if run.pending is not None and move.kind in {"approve", "reject"}:
+        doers = (run.pending.actor,)
     if move.kind in {"review", "complete"}:
         owed = run.owed.get(move.trigger)
         if owed is None:
             found.reasons.append(reason(ask.library, "nothing_owed", "not_yet"))
-        doer = owed if move.kind == "review" else None
-    if doer == ask.actor.id:
+        elif move.kind == "review":
+            doers = owed
+    if ask.actor.id in doers:
         found.reasons.append(reason(ask.library, "same_person", "not_you", None, roles=who_may(ask.library, move)))
 
 
@@ -133,6 +140,10 @@ def _read(ask: Ask, move: Move, run: Run | None, found: Judgement) -> list[Probl
 
 def _answers(ask: Ask, move: Move, problems: list[Problem], found: Judgement) -> None:
     """What the form asks and nobody answered, what was answered though it is not asked, and what could not be read."""
+    if ask.command.kind == "receive":
+        # What arrives is received: what cannot be read is left out, and named in the record.
+        found.lost = sorted({f"{problem.code}:{problem.field}" for problem in problems})
+        problems.clear()
     facts, named = found.facts, {problem.field for problem in problems}
     later = (move.step.complete_later and move.kind != "complete") or ask.command.kind == "receive"
     for one in move.asked:
@@ -148,6 +159,22 @@ def _answers(ask: Ask, move: Move, problems: list[Problem], found: Judgement) ->
         kind = "missing" if problem.code == "missing" else "invalid"
         about = f"{move.form}.{problem.field}"
         found.reasons.append(reason(ask.library, problem.code, kind, about, field=_title(move, problem.field)))
+
+
+def _links(ask: Ask, move: Move, run: Run | None, found: Judgement) -> None:
+    """What a step needs of what went before: a hand-off to ask about or revoke, a limit that the new date prolongs."""
+    step = move.step
+    if run is None or move.kind not in {"step", "propose", "approve"}:
+        return
+    about = step.handoff.about if step.handoff is not None else step.revokes
+    if about is not None and not any(one.trigger.partition(".")[0] == about for one in run.sent.values()):
+        found.reasons.append(reason(ask.library, "nothing_sent", "not_yet"))
+    until = found.given.get(step.prolongs.until) if step.prolongs is not None else None
+    due = run.due.get(step.prolongs.deadline) if step.prolongs is not None else None
+    if isinstance(until, str) and due is not None and text_of(end_of(until)) <= (due.legal or due.internal):
+        found.reasons.append(
+            reason(ask.library, "not_later", "invalid", step.prolongs.until if step.prolongs else None)
+        )
 
 
 def _title(move: Move, name: str) -> Text:

@@ -59,7 +59,7 @@ def run_of_row(row: RunRow, sealer: Sealer, log: str, case: str) -> Run:
         due={name: Due(*one) for name, one in due.items()},  # pyright: ignore[reportArgumentType] - as run_row wrote it
         holder=cast("str | None", inside.get("holder")),
         pending=Pending(*cast("list[str]", pending)) if pending is not None else None,  # pyright: ignore[reportArgumentType]
-        owed=cast("Mapping[str, str]", inside.get("owed", {})),
+        owed={name: tuple(actors) for name, actors in cast("Mapping[str, list[str]]", inside.get("owed", {})).items()},
         sent={id: Sent(*one) for id, one in sent.items()},
         origin=Origin(*cast("list[str]", origin)) if origin is not None else None,
         corrected=cast("Mapping[str, str]", inside.get("corrected", {})),

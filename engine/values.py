@@ -70,6 +70,8 @@ class Due(NamedTuple):
     reminded: int = 0
     moved: bool = False
     """Whether the legal date was moved by a decision."""
+    lapsed: bool = False
+    """Whether the clock has noted that the law's own limit has passed."""
 
 
 class Pending(NamedTuple):
@@ -114,8 +116,8 @@ class Run(NamedTuple):
     due: Mapping[str, Due]
     holder: str | None = None
     pending: Pending | None = None
-    owed: Mapping[str, str] = {}
-    """Steps whose form is to be completed or which are to be reviewed: ``step.complete`` -> actor who took the step."""
+    owed: Mapping[str, tuple[str, ...]] = {}
+    """Steps to complete or to review: ``step.review`` -> everybody who has taken the step since the last review."""
     sent: Mapping[str, Sent] = {}
     origin: Origin | None = None
     corrected: Mapping[str, str] = {}
@@ -220,6 +222,7 @@ class DueChange(TypedDict, total=False):
     passed: bool
     reminded: int
     moved: bool
+    lapsed: bool
 
 
 class HandOffHead(TypedDict, total=False):

@@ -124,7 +124,11 @@ def _against_fold(place: Place, folded: Case) -> Iterator[Fault]:
         return
     if stands != folded:
         yield Fault("snapshot_differs", case, folded.version)
-    runs = folded.runs.values()
-    should = {row for run in runs for row in deadline_rows(rules_of(place.library, run), case, run)}
+    try:
+        runs = folded.runs.values()
+        should = {row for run in runs for row in deadline_rows(rules_of(place.library, run), case, run)}
+    except StegvisError as error:
+        yield Fault(error.reason, case, folded.version)
+        return
     if should != set(store.deadlines(place.organisation, case=case)):
         yield Fault("deadlines_differ", case, folded.version)

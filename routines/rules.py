@@ -143,6 +143,8 @@ def scope_of(routine: Routine) -> dict[str, FactType]:
     for name, step in steps_of(routine):
         if step.handoff is not None:
             scope[f"status.{name}"] = FactType(kind="choice", options=STATUSES)
+    if routine.receives is not None:
+        scope["status.open"] = FactType(kind="choice", options=STATUSES)
     for name, one in routine.derived.items():
         scope[name] = _derived_type(one)
     return scope
