@@ -229,6 +229,15 @@ def test_the_head_teacher_is_told_after_and_cannot_stop_the_report() -> None:
     assert not {"report.withdraw", "revoke_report"} & set(story.open_steps(HEAD))
 
 
+def test_messages_that_go_home_by_themselves_are_stopped_the_same_day() -> None:
+    story = reported()
+    assert story.due("messages").date() == THURSDAY.date()
+    stopped = {"checked": ["absence", "platform"], "until": "2026-03-12"}
+    assert story.no(TEACHER, "stop_messages", stopped) == {"role"}
+    story.take(HEAD, "stop_messages", stopped)
+    assert "messages" not in story.run().due
+
+
 def test_somebody_outside_the_school_can_do_nothing_in_its_case() -> None:
     story = Story()
     story.opens()
@@ -672,6 +681,14 @@ def test_the_law_cited_is_that_of_the_day() -> None:
     after.opens()
     assert "14 kap. 1 § SoL (2001:453)" in before.shows(TEACHER)
     assert "19 kap. 1 § SoL (2025:400)" in after.shows(TEACHER)
+
+
+@pytest.mark.parametrize("routine", PROMISES)
+def test_nothing_is_asked_that_the_organisation_may_not_write_down(routine: str) -> None:
+    library, declared = shipped(), rules_of(routine).routine
+    asked = {field.secrecy for form in declared.forms.values() for field in form.fields.values()}
+    for kind in declared.organisation:
+        assert asked <= set(library.organisations.kinds[kind].secrecy), kind
 
 
 @pytest.mark.parametrize("routine", PROMISES)
