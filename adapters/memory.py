@@ -122,7 +122,7 @@ class MemoryStore:
     def outbox(self, organisation: str) -> list[OutboxRow]:
         with self._lock:
             waiting = [row for row, delivered in self._of(organisation).outbox.values() if delivered is None]
-        return sorted(waiting, key=lambda row: (row.at, row.id))
+        return waiting
 
     def sent(self, organisation: str, id: str) -> OutboxRow | None:
         return self._of(organisation).outbox.get(id, (None, None))[0]

@@ -158,7 +158,7 @@ class Store(Protocol):
         ...
 
     def outbox(self, organisation: str) -> list[OutboxRow]:
-        """What has not been delivered yet, oldest first."""
+        """What has not been delivered yet, in the order in which it was sent."""
         ...
 
     def sent(self, organisation: str, id: str) -> OutboxRow | None:

@@ -75,9 +75,10 @@ class Statements:
             select(_definition.c.kind, _definition.c.body).where(_definition.c.digest == bindparam("digest")), "digest"
         )
         self._read_deadlines()
-        posted = select(*_after(_outbox, "org", but="delivered")).where(_outbox.c.org == _org)
-        waiting = posted.where(_outbox.c.delivered.is_(None)).order_by(_outbox.c.at, _outbox.c.id)
+        posted = select(*_after(_outbox, "seq", but="delivered")).where(_outbox.c.org == _org)
+        waiting = posted.where(_outbox.c.delivered.is_(None)).order_by(_outbox.c.seq)
         self.outbox = self._text(waiting, "org")
+        self.outbox_end = self._text(select(func.max(_outbox.c.seq)).where(_outbox.c.org == _org), "org")
         self.sent = self._text(posted.where(_outbox.c.id == bindparam("id")), "org id")
         self.any_record = self._text(select(exists().select_from(_record)), "")
 

@@ -201,7 +201,9 @@ def _commit(connection: sqlite3.Connection, commit: Commit) -> None:
     if commit.deadlines:
         connection.executemany(SQL.put_deadline, [(organisation, *row) for row in commit.deadlines])
     if commit.outbox:
-        connection.executemany(SQL.add_outbox, [(organisation, *row, None) for row in commit.outbox])
+        last: int = execute(SQL.outbox_end, (organisation,)).fetchone()[0] or 0
+        posts = enumerate(commit.outbox, last + 1)
+        connection.executemany(SQL.add_outbox, [(organisation, place, *row, None) for place, row in posts])
 
 
 def _append(connection: sqlite3.Connection, organisation: str, rows: Sequence[RecordRow]) -> None:

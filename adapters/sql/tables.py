@@ -9,7 +9,7 @@ Each column order begins with what the store adds (``org``, sometimes ``idx`` or
 
 from typing import Any, ClassVar
 
-from sqlalchemy import ForeignKeyConstraint, Index, LargeBinary, MetaData, Text, UniqueConstraint, text
+from sqlalchemy import ForeignKeyConstraint, Index, Integer, LargeBinary, MetaData, Text, UniqueConstraint, text
 from sqlalchemy.orm import declared_attr, registry
 from sqlmodel import Field, SQLModel
 
@@ -112,9 +112,11 @@ class Outbox(Row, table=True):
     """Hand-offs on their way to another organisation."""
 
     __table_args__ = (
-        Index("stegvis_outbox_waiting", "org", "at", "id", **_only("delivered IS NULL")),
+        Index("stegvis_outbox_waiting", "org", "seq", **_only("delivered IS NULL")),
         _WIDE,
     )
+    seq: int = Field(sa_type=Integer)
+    """Place in the organisation's outbox: hand-offs leave in the order in which they were sent."""
     id: str = Field(sa_type=Text, primary_key=True)
     case_id: str = Field(sa_type=Text)
     run: str = Field(sa_type=Text)

@@ -291,15 +291,15 @@ class StoreContract:
 
     # -- hand-offs
 
-    def test_the_outbox_holds_what_is_not_delivered_oldest_first(self, store: Store) -> None:
+    def test_the_outbox_holds_what_is_not_delivered_in_the_order_sent(self, store: Store) -> None:
         late, early = rows.posted("m-1", "c-1", at=rows.instant(2)), rows.posted("m-3", "c-1", at=rows.instant(1))
         same = rows.posted("m-2", "c-1", at=rows.instant(2))
         store.commit(rows.step(HERE, "c-1", 1)._replace(outbox=(same, late, early)))
-        assert store.outbox(HERE) == [early, late, same]
+        assert store.outbox(HERE) == [same, late, early]
         for _ in range(2):
             store.delivered(HERE, "m-1", rows.instant(3))
         store.delivered(THERE, "m-2", rows.instant(3))
-        assert store.outbox(HERE) == [early, same]
+        assert store.outbox(HERE) == [same, early]
         assert store.sent(HERE, "m-1") == late
         assert store.sent(HERE, "m-2") == same
         assert store.sent(THERE, "m-1") is store.sent(HERE, "m-9") is None

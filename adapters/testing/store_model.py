@@ -69,8 +69,7 @@ class Plain:
         return next((row for row in answers if (row.actor, row.key) == (actor, key)), None)
 
     def outbox(self, *, every: bool = False) -> list[OutboxRow]:
-        sent = [row for commit in self.commits for row in commit.outbox if every or row.id not in self.delivered]
-        return sorted(sent, key=lambda row: (row.at, row.id))
+        return [row for commit in self.commits for row in commit.outbox if every or row.id not in self.delivered]
 
     def due(self, until: str | None, case: str | None) -> list[DeadlineRow]:
         found = [row for row in self.deadlines.values() if case is None or row.case == case]

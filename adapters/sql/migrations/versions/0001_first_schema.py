@@ -75,6 +75,7 @@ def upgrade() -> None:
     op.create_table(
         "stegvis_outbox",
         sa.Column("org", sa.Text(), nullable=False),
+        sa.Column("seq", sa.Integer(), nullable=False),
         sa.Column("id", sa.Text(), nullable=False),
         sa.Column("case_id", sa.Text(), nullable=False),
         sa.Column("run", sa.Text(), nullable=False),
@@ -88,7 +89,7 @@ def upgrade() -> None:
     op.create_index(
         "stegvis_outbox_waiting",
         "stegvis_outbox",
-        ["org", "at", "id"],
+        ["org", "seq"],
         sqlite_where=sa.text("delivered IS NULL"),
         postgresql_where=sa.text("delivered IS NULL"),
     )
