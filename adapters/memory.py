@@ -121,8 +121,7 @@ class MemoryStore:
 
     def outbox(self, organisation: str) -> list[OutboxRow]:
         with self._lock:
-            waiting = [row for row, delivered in self._of(organisation).outbox.values() if delivered is None]
-        return waiting
+            return [row for row, delivered in self._of(organisation).outbox.values() if delivered is None]
 
     def sent(self, organisation: str, id: str) -> OutboxRow | None:
         return self._of(organisation).outbox.get(id, (None, None))[0]
