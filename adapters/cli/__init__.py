@@ -1,0 +1,23 @@
+"""The command line: one small module a group of commands; its texts in definitions/texts/cli.yaml and errors.yaml."""
+
+import sys
+from collections.abc import Sequence
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and end the process with its exit status.
+
+    0: good. 1: the answer is no. 2: the input cannot be read. 3: something is broken.
+    """
+    try:
+        from .app import run  # noqa: PLC0415 - the extra may be missing
+    except ModuleNotFoundError as missing:
+        if missing.name != "cyclopts":
+            raise
+        from .screen import Screen, language  # noqa: PLC0415 - the same
+
+        sys.exit(Screen(language()).missing_extra())
+    sys.exit(run(sys.argv[1:] if arguments is None else arguments))
+
+
+__all__ = ["main"]

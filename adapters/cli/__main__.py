@@ -1,0 +1,5 @@
+"""``python -m stegvis.adapters.cli`` is the same as ``stegvis``."""
+
+from . import main
+
+main()

@@ -1,0 +1,125 @@
+"""The commands that prove: judge a case anew from its log, and check that all that is stored hangs together."""
+
+import sys
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Final
+
+from stegvis.engine.ports import RecordRow
+from stegvis.engine.replay import Replay, Step, Verdict
+from stegvis.engine.saying import say_instant
+from stegvis.engine.verify import Fault
+
+from .desk import Desk, actor, desk
+from .options import ACTING, GOOD, KEPT, NO, Acting, Kept
+from .screen import Screen, shipped_words
+
+VERDICTS: Final[tuple[Verdict, ...]] = ("reproduced", "attested", "undecidable", "divergent")
+
+
+def replay(case: str, /, *, acting: Acting = ACTING) -> int:
+    """Judge a case anew from its log."""
+    with desk(acting) as at:
+        found = at.engine.replay(case, actor=actor(acting, at.library))
+        at.screen.document(replay_json(found))
+        at.screen.lines(replay_lines(found, at.screen))
+        return GOOD if found.sound else NO
+
+
+def replay_json(found: Replay) -> dict[str, object]:
+    """A case judged anew, as JSON values."""
+    return {
+        "case": found.case,
+        "sound": found.sound,
+        "state": found.state,
+        "steps": found.steps,
+        "faults": [{"code": code, "version": version} for version, code in found.faults],
+    }
+
+
+def replay_lines(found: Replay, screen: Screen) -> Iterator[str]:
+    """Every step with its verdict, then whether the log hangs together."""
+    for step in found.steps:
+        yield _step_line(step, screen)
+    for version, code in found.faults:
+        yield fault_line(Fault(code, None, version), screen)
+    for verdict in (one for one in VERDICTS if found.count(one)):
+        yield screen.word("verdict_count", verdict=screen.word(f"verdicts.{verdict}"), count=found.count(verdict))
+    yield screen.word("replay_sound" if found.sound else "replay_unsound", count=len(found.steps))
+
+
+def _step_line(step: Step, screen: Screen) -> str:
+    kind = f" [{step.kind}]" if step.kind is not None else ""
+    return screen.word(
+        "replay_step",
+        number=step.version,
+        when=say_instant(step.happened),
+        what=step.trigger or step.type,
+        move=screen.word("replay_move", source=step.source, target=step.target) if step.target else "",
+        who=f"{step.role} {step.actor}",
+        verdict=screen.word(f"verdicts.{step.verdict}") + kind,
+    )
+
+
+def fault_line(fault: Fault, screen: Screen) -> str:
+    """Where something does not hang together, and what that is."""
+    name = f"faults.{fault.code}"
+    known = f"cli.{name}" in shipped_words()
+    says = screen.word(name if known else "faults.other")
+    case = screen.word("fault_case", case=fault.case) if fault.case is not None else ""
+    return screen.word("fault", place=fault.place, case=case, says=says, code=fault.code)
+
+
+def verify(*, organisation: str | None = None, kept: Kept = KEPT) -> int:
+    """Check that all that is stored hangs together."""
+    with desk(kept) as at:
+        found: dict[str, list[Fault]] = {}
+        for name in at.organisations(organisation):
+            with watching(at, name):
+                found[name] = at.engine.verify(name)
+        at.screen.document(verify_json(found))
+        at.screen.lines(verify_lines(found, at))
+        return GOOD if not any(found.values()) else NO
+
+
+def verify_json(found: Mapping[str, Sequence[Fault]]) -> dict[str, object]:
+    """What was found wrong, as JSON values."""
+    return {
+        "sound": not any(found.values()),
+        "organisations": [{"organisation": name, "faults": faults} for name, faults in found.items()],
+    }
+
+
+def verify_lines(found: Mapping[str, Sequence[Fault]], at: Desk) -> Iterator[str]:
+    """For each organisation whether its log hangs together, and where not."""
+    if not found:
+        yield at.screen.word("nothing_here")
+    for name, faults in found.items():
+        title = at.library.organisations.organisations[name].title
+        cases = sum(1 for _ in at.store.cases(name))
+        yield at.screen.word("verify_unsound" if faults else "verify_sound", organisation=title, count=cases)
+        yield from (fault_line(fault, at.screen) for fault in faults)
+
+
+@contextmanager
+def watching(at: Desk, organisation: str) -> Generator[None]:
+    """Show on standard error how far a check of all cases has come, if somebody looks there."""
+    if at.screen.as_json or not sys.stderr.isatty():
+        yield
+        return
+    from rich.console import Console  # noqa: PLC0415 - only where there is a terminal to draw on
+    from rich.progress import Progress  # noqa: PLC0415 - the same
+
+    read = at.store.case_records
+    with Progress(console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task(at.screen.word("verifying"), total=sum(1 for _ in at.store.cases(organisation)))
+
+        def counted(organisation: str, case: str, *, after: int = 0) -> Iterator[RecordRow]:
+            progress.advance(task)
+            return read(organisation, case, after=after)
+
+        at.store.case_records = counted
+        try:
+            yield
+        finally:
+            del at.store.case_records
