@@ -358,6 +358,7 @@ def test_an_emergency_act_waits_for_nobody_and_is_written_up_and_reviewed_afterw
     desk = Desk("2026-03-13 23:30")
     desk.receive(NIGHT)
     assert desk.assess(NIGHT, need="now", violence="suspected") == "protecting"
+    assert desk.due()["made_safe"] == "2026-03-14 01:30"
     assert desk.refusal("emergency", NIGHT, safe_now=True) == {"act_taken"}
     assert desk.refusal("emergency", NIGHT, acts=["no_act"], safe_now=True) == {"act_taken"}
     assert desk.do("emergency", NIGHT, acts=["police", "lvu_6"], safe_now=True) == "open_now"
@@ -382,6 +383,18 @@ def test_an_emergency_act_waits_for_nobody_and_is_written_up_and_reviewed_afterw
     }
     desk.do("emergency.complete", NIGHT, **written)
     assert not {"emergency_whole", "emergency_review"} & set(desk.due())
+
+
+def test_the_clock_runs_until_the_child_is_safe() -> None:
+    desk = Desk()
+    desk.receive()
+    desk.assess(need="now")
+    desk.later(hours=1)
+    assert desk.do("emergency", INTAKE, acts=["police"], safe_now=False) == "protecting"
+    assert desk.due()["made_safe"] == "2026-03-10 13:00"
+    assert desk.refusal("open_investigation", **OPENING) == {"not_here"}
+    assert desk.assess(need="arranged") == "open_now"
+    assert "made_safe" not in desk.due()
 
 
 def test_a_taking_into_care_that_nobody_submits_lapses_and_protection_is_assessed_anew() -> None:
