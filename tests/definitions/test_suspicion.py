@@ -393,6 +393,18 @@ def test_the_answer_says_who_may_say_what_and_the_rest_stays_closed() -> None:
     assert "Säg inget mer än det som står i svaret" in shown
 
 
+def test_an_old_answer_does_not_answer_a_new_question() -> None:
+    story = reported()
+    story.take(TEACHER, "ask_contact", {"what": "Ett möte är planerat."})
+    story.reply("report", contact="open", may_say="Att mötet flyttas.")
+    story.take(TEACHER, "read_answer")
+    assert story.take(TEACHER, "ask_contact_again", {"what": "Hemmet frågar om resan."}) == "asked_again"
+    assert story.no(TEACHER, "read_answer") == {"not_here"}
+    assert story.no(TEACHER, "read_new_answer", {"latest": False}) == {"latest_answer"}
+    story.reply("report", contact="closed")
+    assert story.take(TEACHER, "read_new_answer", {"latest": True}) == "contact_closed"
+
+
 def test_an_answer_by_phone_counts_and_the_question_reaches_the_case_of_the_report() -> None:
     story = reported()
     story.take(TEACHER, "ask_contact", {"what": "Hemmet har ringt."})
