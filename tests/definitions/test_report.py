@@ -1,11 +1,13 @@
 """Receiving a report (ta emot en orosanmälan), played through the engine by people, on a clock that stands still."""
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from itertools import count
 from zoneinfo import ZoneInfo
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from stegvis.adapters.memory import MemoryStore
 from stegvis.engine.engine import Engine, Receipt, Refused
@@ -321,6 +323,23 @@ def test_a_birth_date_beats_what_was_said_on_the_telephone() -> None:
     assert desk.assess(violence="suspected") == "open_now"
 
 
+@settings(deadline=None, max_examples=60)
+@given(
+    born=st.one_of(st.none(), st.dates(date(2003, 1, 1), date(2026, 3, 10))),
+    about=st.sampled_from(["child", "young", "unsure"]),
+    violence=st.sampled_from(["suspected", "witnessed", "unclear", "no"]),
+)
+def test_violence_and_being_a_child_decide_alone_and_doubt_counts_as_a_child(
+    born: date | None, about: str, violence: str
+) -> None:
+    desk = Desk("2026-03-10 10:00")
+    desk.receive(about=about)
+    desk.register(born=None if born is None else born.isoformat())
+    child = about != "young" if born is None else (born.year + 18, born.month, born.day) > (2026, 3, 10)
+    expected = "open_now" if child and violence in {"suspected", "witnessed"} else "preliminary"
+    assert desk.assess(violence=violence) == expected
+
+
 def test_new_facts_ask_for_a_new_assessment_before_anything_is_decided() -> None:
     desk = Desk().intake()
     desk.later(hours=1)
@@ -453,6 +472,27 @@ def test_open_contact_still_needs_police_channel_interpreter_and_the_step_before
         "after_step_done",
         "safe_interpreter",
     }
+
+
+def test_nobody_in_the_family_learns_anything_while_the_police_are_being_asked() -> None:
+    desk = Desk().intake()
+    desk.contact(opened(MOTHER, desk))
+    desk.do("decide_police", decision="consulting", reasons="Fråga om förhör", agreed="De ringer före fyra")
+    assert desk.refusal("contact_guardian", NIGHT, **talk(MOTHER)) == {"police_decided"}
+    desk.do("decide_police", decision="reported", reasons="Misstänkt brott", agreed="Efter förhöret")
+    assert desk.do("contact_guardian", NIGHT, **talk(MOTHER)) == "preliminary"
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.lists(st.tuples(st.sampled_from([MOTHER, FATHER, "p-uncle"]), st.booleans()), max_size=5))
+def test_contact_is_open_only_for_somebody_whose_every_row_says_so(rows: list[tuple[str, bool]]) -> None:
+    desk = Desk().intake()
+    desk.police()
+    desk.contact(*(opened(person, desk) if is_open else closed(person) for person, is_open in rows))
+    for person in (MOTHER, FATHER, "p-uncle"):
+        said = [is_open for one, is_open in rows if one == person]
+        answer = desk.engine.explain(desk.case, "contact_guardian", actor=NIGHT, form=talk(person))
+        assert answer.allowed is (bool(said) and all(said))
 
 
 def test_opening_contact_needs_a_plan_and_somebody_to_carry_it_out() -> None:
@@ -745,10 +785,15 @@ def test_a_report_from_school_is_received_whatever_it_lacks_and_the_rest_is_aske
     with pytest.raises(Refused) as no:
         desk.register()
     asked = {one.about for one in no.value.reasons}
-    assert asked == {"registration.duty", "registration.reporter_danger", "registration.confirmed"}
+    assert asked == {
+        "registration.duty",
+        "registration.reporter_danger",
+        "registration.reporter_known",
+        "registration.confirmed",
+    }
     assert "missing" in desk.refusal("assess_protection", INTAKE, **CALM, at=desk.now)
     desk.assess(whereabouts="På skolan")
-    desk.register(duty="bound", reporter_danger="yes", confirmed=True)
+    desk.register(duty="bound", reporter_danger="yes", reporter_known="yes", confirmed=True)
     desk.do("open_investigation", **OPENING)
     desk.do("ask_feedback", INTAKE, at=desk.now)
     desk.do("give_feedback", LEADER, says="opened", asked_for=True)
@@ -764,7 +809,7 @@ def test_the_sender_sees_received_and_nothing_else_until_contact_is_decided() ->
     desk.case = desk.engine.receive(handed_in()).id
     desk.assess(whereabouts="På skolan", violence="suspected")
     assert [(one.status, dict(one.facts)) for one in replies(desk)] == [("received", {})]
-    desk.register(duty="bound", reporter_danger="no", confirmed=True)
+    desk.register(duty="bound", reporter_danger="no", reporter_known="yes", confirmed=True)
     assert {"handed.received": True} in [dict(one.facts) for one in replies(desk)]
     assert not any({"handed.contact", "handed.may_say"} & set(one.facts) for one in replies(desk))
     closed_answer: dict[str, object] = {"contact": "closed", "may_say": "Inget får sägas", "by_whom": "Socialtjänsten"}
