@@ -1,7 +1,9 @@
 """Tells a scenario while it is played: who does what and when, what they see first, and every reason of a refusal."""
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
+from itertools import groupby
 from typing import cast
 
 from stegvis.engine.guide import Guide, say_value
@@ -15,6 +17,9 @@ from stegvis.routines.rules import Move
 from stegvis.routines.scenario import Acting, Correct, Deliver, Explain, Look, Open, Scenario, Take, Tick
 from stegvis.routines.text import Lang, Text, fill, plain
 
+_ALWAYS = 2
+"""Paragraphs of a guide that are always shown whole: its heading, and what to do now."""
+_NUMBER = re.compile(r"^ +\d+\. ")
 _DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 
 
@@ -25,6 +30,7 @@ class Story:
         self.library, self.show = library, show
         self.lang: Lang = lang
         self._seen: dict[tuple[str, str], str] = {}
+        self._told: dict[str, set[str]] = {}
 
     def _say(self, line: str = "", *, indent: int = 0) -> None:
         if self.show is not None:
@@ -54,8 +60,28 @@ class Story:
         self._seen[step.who, guide.run] = guide.digest
         self._say(self._word("sees_same" if same else "sees", who=who))
         if not same:
-            for line in guide.text(self.lang).splitlines():
+            for line in self._folded(guide):
                 self._say(f"│ {line}", indent=2)
+
+    def _folded(self, guide: Guide) -> Iterator[str]:
+        """The guide's lines. Of what it knows and offers, lines that this story has shown before are only counted."""
+        told = self._told.setdefault(guide.routine, set())
+        never = self.library.words["guide.never"](self.lang) + ":"
+        for number, paragraph in enumerate(guide.text(self.lang).split("\n\n")):
+            lines = paragraph.splitlines()
+            if number:
+                yield ""
+            if number < _ALWAYS or lines[:1] == [never]:
+                yield from lines
+                continue
+            yield lines[0]
+            for old, group in groupby(lines[1:], lambda line: _NUMBER.sub("", line) in told):
+                block = list(group)
+                if old and len(block) > 1:
+                    yield "  ⋮ " + self._word("folded", count=len(block))
+                else:
+                    yield from block
+            told.update(_NUMBER.sub("", line) for line in lines)
 
     def chooses(self, who: Text, step: Acting, guide: Guide | None) -> None:
         """What somebody is about to do, with their answers. Scenarios are invented, so the answers may be shown."""
@@ -96,8 +122,8 @@ class Story:
 
     def _moves(self, trigger: str, guide: Guide | None) -> Iterator[Move]:
         """The steps of that name, in the routine that is looked at or in any."""
-        named = [guide.routine] if guide is not None else list(self.library.versions)
-        for routine in named:
+        named = [guide.routine] if guide is not None else []
+        for routine in (*named, *self.library.versions):
             for moves in self.library.versions[routine][0].moves.values():
                 if trigger in moves:
                     yield moves[trigger]
@@ -154,8 +180,12 @@ class Story:
         """Where the run stands now."""
         rules = self.library.pinned(run.rules)
         if rules is not None:
-            state = rules.routine.states[rules.spots[run.state].origin]
+            spot = rules.spots[run.state]
+            state = rules.routine.states[spot.origin]
             title = state.end.title if state.end is not None else state.now
+            if spot.awaiting is not None:
+                step = next(move.step.title for move in rules.moves[run.state].values() if move.base == spot.awaiting)
+                title = fill(self.library.words["guide.awaiting"], {"step": step})
             self._say("✓ " + self._word("stands", state=title) + f" [{run.state}]", indent=2)
 
     def passed(self, step: Deliver | Tick, count: int) -> None:

@@ -125,6 +125,7 @@ class _Stage:
             refusals += bool(outcome.codes) and not missed
             for one in missed:
                 self.story.failed(one)
+        self._cleared()
         return Played(tuple(sorted(found)), dict(self.cases), len(self.scenario.steps), refusals)
 
     # ---- what somebody does ---------------------------------------------------------------------------------------
@@ -245,11 +246,15 @@ class _Stage:
 
     def _passed(self, step: Deliver | Tick) -> Outcome:
         before = self._case(self.cases.get(step.case or ""))
-        there = self._everything()
+        there, versions = self._everything(), self._versions()
         codes: tuple[tuple[str, str | None], ...] = ()
         count: int | None = None
         try:
-            count = self.engine.deliver(step.deliver) if isinstance(step, Deliver) else self.engine.tick(step.tick)
+            if isinstance(step, Deliver):
+                count = self.engine.deliver(step.deliver)
+            else:
+                self.engine.tick(step.tick)
+                count = sum(now != then for now, then in zip(self._versions(), versions, strict=True))
         except (BadInput, NotFound, Refused) as error:
             codes = ((error.reason, None),)
             self.story.error(error)
@@ -266,6 +271,16 @@ class _Stage:
         if stands is not None:
             self.story.stands(stands)
         return Outcome(self.now, codes, after, stands, None, count, self._met(place, before))
+
+    def _versions(self) -> list[int]:
+        """The versions of this story's cases; a store may hold others, and the clock runs for all of them."""
+        return [case.version for case in map(self._case, self.cases.values()) if case is not None]
+
+    def _cleared(self) -> None:
+        """Deliver what still waits, so that a story leaves nothing behind for the next one in the same store."""
+        for name in self.engine.library.organisations.organisations:
+            while self.engine.deliver(name):
+                pass
 
     def _everything(self) -> set[Place]:
         return {
