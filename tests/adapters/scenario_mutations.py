@@ -1,8 +1,9 @@
-"""Turns each expectation of a scenario into a wrong one, one at a time, with the place where that must be noticed."""
+"""Turns each expectation of a scenario into a wrong one, with the place where that must be noticed."""
 
 from collections.abc import Iterator
 from copy import deepcopy
 from datetime import datetime, timedelta
+from itertools import zip_longest
 from typing import Any, NamedTuple, cast
 
 from stegvis.routines.library import Library
@@ -15,23 +16,26 @@ Then = dict[str, Any]
 
 
 class Mutant(NamedTuple):
-    """A scenario with one wrong expectation; ``path`` leads to what is wrong."""
+    """A scenario with wrong expectations, at most one a step; ``paths`` lead to what is wrong."""
 
-    path: Path
+    paths: list[Path]
     document: Document
 
 
 def mutants(document: Document, library: Library) -> Iterator[Mutant]:
-    """Every expectation of the scenario made wrong, in turn."""
+    """Every expectation of the scenario made wrong once. What a step expects changes nothing for the other steps."""
     wrong = _Wrong(document, library)
-    for number, step in enumerate(cast("list[Then]", cast("Then", document.data)["steps"])):
-        action = next((one for one in ACTIONS if one in step), "says")
-        for path, change in wrong.of(step.get("then", {})):
-            data = deepcopy(cast("Then", document.data))
-            then = cast("Then", data["steps"][number]["then"])
-            change(then)
-            where = ("steps", number, "then", *path) if path else ("steps", number, action)
-            yield Mutant(where, Document(document.name, cast("Json", data), document.marks))
+    steps = cast("list[Then]", cast("Then", document.data)["steps"])
+    for round_ in zip_longest(*(list(wrong.of(step.get("then", {}))) for step in steps)):
+        data = deepcopy(cast("Then", document.data))
+        paths: list[Path] = []
+        for number, found in enumerate(round_):
+            if found is not None:
+                path, change = found
+                change(cast("Then", data["steps"][number]["then"]))
+                action = next(one for one in ACTIONS if one in steps[number])
+                paths.append(("steps", number, "then", *path) if path else ("steps", number, action))
+        yield Mutant(paths, Document(document.name, cast("Json", data), document.marks))
 
 
 class _Put:
