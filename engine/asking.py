@@ -6,7 +6,7 @@ from typing import NamedTuple
 from stegvis.routines.errors import BadInput
 from stegvis.routines.library import Library
 
-from .instants import local_day, text_of
+from .instants import day_at, text_of
 from .values import Actor, Command
 
 
@@ -33,4 +33,4 @@ def asking(library: Library, command: Command, actor: Actor, now: datetime) -> A
     happened = command.happened or at
     if happened > at:
         raise BadInput("future_instant")
-    return Ask(library, command, actor, now, at, happened, local_day(now).isoformat())
+    return Ask(library, command, actor, now, at, happened, day_at(at))

@@ -46,8 +46,10 @@ def changes(counting: Counting, move: Move, running: Mapping[str, Due]) -> list[
         if starts and (trip.deadline not in left or deadline.restart):
             left.pop(trip.deadline, None)
             done.append(_set(trip.deadline, _count(counting, deadline, counting.happened)))
-    done.extend(recounted(counting, left))
-    done.extend(_prolonged(move, left, counting.facts))
+    if left and not counting.rules.clocked.isdisjoint(counting.given):
+        done.extend(recounted(counting, left))
+    if move.step.prolongs is not None:
+        done.extend(_prolonged(move, left, counting.facts))
     return done
 
 

@@ -144,7 +144,9 @@ def _kept(facts: Facts, form: object) -> Facts:
     """The facts without the earlier answers of a form that was answered anew."""
     if form is None:
         return facts
-    return {name: value for name, value in facts.items() if name.partition(".")[0] != form}
+    mark = f"{form}."
+    earlier = [name for name in facts if name.startswith(mark)]
+    return {name: value for name, value in facts.items() if name not in earlier} if earlier else facts
 
 
 def _ended(run: Run, head: Head, target: str) -> str | None:

@@ -1,6 +1,7 @@
 """Instants as text and back. The text sorts as time does, so the core compares text."""
 
 from datetime import UTC, date, datetime, time
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from stegvis.routines.errors import BadInput
@@ -37,3 +38,13 @@ def end_of(text: str) -> datetime:
 def local_day(moment: datetime) -> date:
     """The day it is in Stockholm at that instant; law and ages are counted on it."""
     return moment.astimezone(STOCKHOLM).date()
+
+
+def day_at(text: str) -> str:
+    """The day it is in Stockholm at an instant, both as text. Stockholm lies whole hours from UTC: the hour decides."""
+    return _day_of_hour(text[:13])
+
+
+@lru_cache(maxsize=64)
+def _day_of_hour(hour: str) -> str:
+    return local_day(datetime.fromisoformat(f"{hour}:00Z")).isoformat()

@@ -68,7 +68,7 @@ def glance(ask: Ask, rules: Rules, move: Move, run: Run) -> Judgement:
 def _known(move: Move, run: Run | None, given: Facts) -> Facts:
     """The facts with what a step gives. A form answered again is answered anew: its earlier answers do not linger."""
     before: Facts = run.facts if run is not None else {}
-    if move.kind != "complete" and move.answers and not move.answers.isdisjoint(before):
+    if move.kind != "complete" and not before.keys().isdisjoint(move.answers):
         before = {name: value for name, value in before.items() if name not in move.answers}
     return {**before, **given} if given else before
 

@@ -130,7 +130,7 @@ def _read_text(value: object, field: Field) -> str:
         raise Rejected("not_text")
     if len(value) > field.longest:
         raise Rejected("too_long")
-    if _CONTROL.search(value):
+    if not value.isprintable() and _CONTROL.search(value):
         raise Rejected("control_characters")
     if not value.strip():
         raise Rejected("missing")

@@ -112,5 +112,6 @@ def _after(text: str, begun: datetime) -> datetime:
     return _last_instant(begun.date() + step)
 
 
+@lru_cache(maxsize=1024)
 def _last_instant(day: date) -> datetime:
     return datetime.combine(day, time.max, ZONE).astimezone(UTC)
