@@ -4,13 +4,14 @@ This finds what changed by accident or by a careless hand. Against somebody who 
 checkpoint held elsewhere; that comes with the audit log.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Any, NamedTuple, cast
 
 import orjson
 
-from stegvis.routines.errors import SealError, StegvisError
+from stegvis.routines.errors import Broken, SealError, StegvisError
 from stegvis.routines.library import Library
 
 from .decide import rules_of
@@ -19,6 +20,9 @@ from .ports import RecordRow, Sealer, Store
 from .sealing import bound, leaf_hash, unseal
 from .snapshot import case_of, deadline_rows
 from .values import Case, Event
+
+_MALFORMED = (LookupError, TypeError, ValueError, AttributeError)
+"""What comes of a record that a hand has changed into anything."""
 
 
 class Place(NamedTuple):
@@ -42,15 +46,20 @@ class Fault:
 
 
 def verify_log(store: Store, organisation: str, log: str) -> Iterator[Fault]:
-    """Check an organisation's whole log without any key: bytes, leaves, case chains, order of the clock."""
+    """Check an organisation's whole log without any key: bytes, leaves, case chains, and that what it names is kept."""
     heads: dict[str, tuple[int, bytes]] = {}
+    kept: set[str] = set()
+    last = 0
     for index, row in store.log(organisation):
-        for code in _row_faults(row, log):
+        if index != last + 1:
+            yield Fault("log_gap", row.case, index)
+        last = index
+        said = _read(row.body)
+        for code in (*_row_faults(row, said, log), *_kept_faults(store, organisation, said, kept)):
             yield Fault(code, row.case, index)
         if row.cseq is None or row.case is None:
             continue
         cseq, leaf = heads.get(row.case, (0, b""))
-        said = _read(row.body)
         if row.cseq != cseq + 1 or said.get("cseq") != row.cseq:
             yield Fault("gap", row.case, index)
         if said.get("prev", "") != leaf.hex():
@@ -66,20 +75,38 @@ def verify_log(store: Store, organisation: str, log: str) -> Iterator[Fault]:
 
 
 def _read(body: bytes) -> dict[str, Any]:
+    """What a record says; nothing, when it is no JSON object."""
     try:
-        return cast("dict[str, Any]", orjson.loads(body))
+        said: object = orjson.loads(body)
     except orjson.JSONDecodeError:
         return {}
+    return cast("dict[str, Any]", said) if isinstance(said, dict) else {}
 
 
-def _row_faults(row: RecordRow, log: str) -> Iterator[str]:
-    said = _read(row.body)
+def _row_faults(row: RecordRow, said: Mapping[str, Any], log: str) -> Iterator[str]:
     if leaf_hash(row.body) != row.leaf:
         yield "leaf_differs"
     if orjson.dumps(said, option=orjson.OPT_SORT_KEYS) != row.body:
         yield "not_canonical"
     if said.get("id") != row.id or said.get("log") != log or said.get("case") != row.case:
         yield "misplaced"
+
+
+def _kept_faults(store: Store, organisation: str, said: Mapping[str, Any], kept: set[str]) -> Iterator[str]:
+    """What a record names and the store must have: the definitions it rests on, the hand-off it sent."""
+    for digest in (str(said[name]) for name in ("def", "gui", "law") if name in said):
+        if digest not in kept:
+            kept.add(digest)
+            found = store.definition(digest)
+            if found is None:
+                yield "definition_missing"
+            elif sha256(found[1]).hexdigest() != digest:
+                yield "definition_differs"
+    hof = said.get("hof")
+    if isinstance(hof, dict):
+        sent = cast("dict[str, Any]", hof)
+        if sent.get("dir") == "sent" and store.sent(organisation, str(sent.get("id"))) is None:
+            yield "handoff_missing"
 
 
 def verify_case(place: Place, case: str) -> Iterator[Fault]:
@@ -93,28 +120,30 @@ def verify_case(place: Place, case: str) -> Iterator[Fault]:
             event = Event(cast("Any", _read(row.body)), None)
         try:
             folded = evolve(folded, event)
-        except (StegvisError, KeyError):
+        except (StegvisError, *_MALFORMED):
             yield Fault("cannot_fold", case, row.cseq or 0)
             return
     if folded is None or place.store.load(place.organisation, case) is None:
         yield Fault("case_missing", case, 0)
         return
-    yield from _against_fold(place, folded)
+    yield from _against_fold(place, case, folded)
 
 
 def opened(row: RecordRow, keys: Sealer, log: str, case: str) -> Event:
     """The event of a stored record, with its payload opened.
 
     Raises:
-        SealError: ``no_key`` or ``bad_cell``. Broken: ``payload_differs``.
+        SealError: ``no_key`` or ``bad_cell``. Broken: ``payload_differs``, or ``unreadable`` for what is no record.
     """
+    if not _read(row.body):
+        raise Broken("unreadable")
     if row.payload is None or row.unit is None:
         return unseal(row.body, None)
     return unseal(row.body, keys.open(log, row.unit, row.payload, bound(log, case, row.id)))
 
 
-def _against_fold(place: Place, folded: Case) -> Iterator[Fault]:
-    store, case = place.store, folded.id
+def _against_fold(place: Place, case: str, folded: Case) -> Iterator[Fault]:
+    store = place.store
     loaded = store.load(place.organisation, case)
     assert loaded is not None  # noqa: S101 - asked by the caller
     try:
@@ -129,6 +158,9 @@ def _against_fold(place: Place, folded: Case) -> Iterator[Fault]:
         should = {row for run in runs for row in deadline_rows(rules_of(place.library, run), case, run)}
     except StegvisError as error:
         yield Fault(error.reason, case, folded.version)
+        return
+    except _MALFORMED:
+        yield Fault("cannot_fold", case, folded.version)
         return
     if should != set(store.deadlines(place.organisation, case=case)):
         yield Fault("deadlines_differ", case, folded.version)
