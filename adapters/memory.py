@@ -115,8 +115,8 @@ class MemoryStore:
             ended = self._of(organisation).ended.get((person, routine), {})
             return sum(
                 run.state in states and run.ended is not None and run.ended >= since
-                for (case, _), run in ended.items()
-                if case != but
+                for run in ended.values()
+                if run.run != but
             )
 
     def outbox(self, organisation: str) -> list[OutboxRow]:

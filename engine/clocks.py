@@ -95,7 +95,7 @@ def _set(name: str, due: Due) -> DueChange:
 def recounted(counting: Counting, running: Mapping[str, Due]) -> Iterator[DueChange]:
     """Running deadlines whose source changed. A later start never gives more time than was first given."""
     given = counting.given
-    for name, old in running.items():
+    for name, old in sorted(running.items()):
         deadline = counting.rules.routine.deadlines[name]
         if deadline.origin not in given and deadline.or_before not in given:
             continue
@@ -120,7 +120,7 @@ def _prolonged(move: Move, running: Mapping[str, Due], facts: Facts) -> Iterator
 def moot(rules: Rules, state: str, running: Iterable[str]) -> list[DueChange]:
     """Deadlines that nothing can meet any more, because the run has ended where no such step exists."""
     meetable = {name for move in rules.moves[state].values() for name in move.meets}
-    return [{"id": name, "closed": "moot"} for name in running if name not in meetable]
+    return [{"id": name, "closed": "moot"} for name in sorted(running) if name not in meetable]
 
 
 def reminders(deadline: Deadline, due: Due) -> list[str]:
@@ -149,7 +149,7 @@ def ticked(rules: Rules, run: Run, now: str) -> list[DueChange]:
     internal date drives reminders and never ends anything.
     """
     noted: list[DueChange] = []
-    for name, due in run.due.items():
+    for name, due in sorted(run.due.items()):
         deadline = rules.routine.deadlines[name]
         reminded = sum(1 for one in reminders(deadline, due) if one <= now)
         passed = due.passed or now > due.shown

@@ -141,7 +141,7 @@ def _take(ask: Ask, case: Case, run: Run, rules: Rules) -> Decision:
     if move.kind == "acute":
         return _acute(ask, case, run, rules)
     found = judge(ask, rules, move, run)
-    if _another(case, run, move, found):
+    if _another(case, move, found):
         found.reasons.append(reason(ask.library, "one_person_a_case", "forbidden"))
     if found.reasons:
         return Denied(tuple(found.reasons))
@@ -150,10 +150,10 @@ def _take(ask: Ask, case: Case, run: Run, rules: Rules) -> Decision:
     head["from"] = run.state
     head["to"] = motor(rules).fire(run.state, move.trigger, found.branch)
     _settle(head, rules, move, found)
+    _clockwork(head, ask, rules, run, (move, found))
     message = None
     if move.kind != "propose":
         _duties(head, move, found)
-        _clockwork(head, ask, rules, run, (move, found))
         _hand(head, move, found.facts)
         message = message_of_step(ask, case, run, move, found.facts)
         if message is not None:
@@ -163,11 +163,10 @@ def _take(ask: Ask, case: Case, run: Run, rules: Rules) -> Decision:
     return _accept(case, Event(head, _body(move, found, ask.command), tuple(found.reads)), message)
 
 
-def _another(case: Case, run: Run, move: Move, found: Judgement) -> bool:
-    """Whether the step names a person that another run of the case is not about."""
+def _another(case: Case, move: Move, found: Judgement) -> bool:
+    """Whether the step names another person than the one this run, or another run of the case, is about."""
     person = found.facts.get(move.step.identifies) if move.step.identifies is not None else None
-    others = (one.person for one in case.runs.values() if one.id != run.id)
-    return person is not None and any(one not in {None, str(person)} for one in others)
+    return person is not None and any(one.person not in {None, str(person)} for one in case.runs.values())
 
 
 def _accept(case: Case | None, event: Event, message: Message | None = None) -> Accepted:
@@ -246,7 +245,8 @@ def _duties(head: Head, move: Move, found: Judgement) -> None:
 
 def _clockwork(head: Head, ask: Ask, rules: Rules, run: Run, judged: tuple[Move, Judgement]) -> None:
     move, found = judged
-    due = changes(Counting(rules, ask.library.law, found.facts, found.given, ask.happened, ask.now), move, run.due)
+    given = found.given if move.kind != "propose" else {}
+    due = changes(Counting(rules, ask.library.law, found.facts, given, ask.happened, ask.now), move, run.due)
     target = head.get("to", "")
     if rules.spots[target].ends:
         closed = {change["id"] for change in due if "closed" in change}

@@ -313,10 +313,16 @@ class Engine:
         """Check an organisation's log, payloads and indexes against each other; an empty list means all is well."""
         faults = list(verify_log(self.store, organisation, self.files.origin(organisation)))
         for case in self.store.cases(organisation):
-            loaded = self.store.load(organisation, case)
-            library = self.files.with_rules(run.rules for run in loaded.runs) if loaded is not None else self.library
-            faults.extend(verify_case(self._place(organisation, library), case))
+            faults.extend(verify_case(self._place(organisation, self._library_of(organisation, case)), case))
         return faults
+
+    def _library_of(self, organisation: str, case: str) -> Library:
+        """The library with the rules of the case's runs, as far as they are kept; verify says what is missing."""
+        loaded = self.store.load(organisation, case)
+        try:
+            return self.files.with_rules(run.rules for run in loaded.runs) if loaded is not None else self.library
+        except Broken:
+            return self.library
 
     def rebuild(self, organisation: str) -> int:
         """Make the deadline index anew from what the cases say; how many rows it has."""
@@ -465,8 +471,7 @@ class Engine:
         if command.kind in {"open", "receive"}:
             case = before.id if before is not None else self.entropy(16).hex()
             rules = library.routine(command.trigger, local_day(now))
-            where = before if before is not None else actor.organisation
-            outside = self._outside(rules, rules.opening.derived, where, command.person, now)
+            outside = self._outside(rules, rules.opening.derived, actor.organisation, command.person, now)
             run = self.entropy(16).hex()
             return command._replace(fresh=fresh, run=run, case=case, outside=outside)
         if before is None:
@@ -477,7 +482,7 @@ class Engine:
             return command._replace(fresh=fresh, run=run.id, case=before.id, corrects=wrong)
         rules = rules_of(library, run)
         move = rules.move(run.state, command.trigger)
-        outside = self._outside(rules, move.derived, before, run.person, now) if move is not None else {}
+        outside = self._outside(rules, move.derived, actor.organisation, run, now) if move is not None else {}
         return command._replace(fresh=fresh, run=run.id, case=before.id, outside=outside)
 
     def _record_of(self, case: Case, run: Run, command: Command) -> str | None:
@@ -490,16 +495,14 @@ class Engine:
         return None
 
     def _outside(
-        self, rules: Rules, derived: Sequence[str], case: Case | str, person: str | None, now: datetime
+        self, rules: Rules, derived: Sequence[str], organisation: str, about: Run | str | None, now: datetime
     ) -> dict[str, int]:
-        """What derived facts need from other cases: how many earlier runs about the person ended so."""
+        """What derived facts need from other runs: how many earlier ones about the person ended so."""
+        person, but = (about.person, about.id) if isinstance(about, Run) else (about, "")
         counted: dict[str, int] = {}
-        if person is None:
-            return counted
-        organisation, but = (case.organisation, case.id) if isinstance(case, Case) else (case, "")
         for name in derived:
             one = rules.routine.derived[name].earlier
-            if one is not None:
+            if one is not None and person is not None:
                 since = text_of(now - period(one.within))
                 counted[name] = self.store.earlier(
                     organisation, person=person, routine=one.routine, states=one.ended, since=since, but=but
@@ -541,7 +544,7 @@ class Engine:
         """An actor looking at a run, with what derived facts need looked up."""
         library = self.files.library_for(case)
         rules = rules_of(library, run)
-        outside = self._outside(rules, tuple(rules.routine.derived), case, run.person, now)
+        outside = self._outside(rules, tuple(rules.routine.derived), actor.organisation, run, now)
         command = Command(kind="take", run=run.id, trigger=trigger, outside=outside)
         return asking(library, command, actor, now)
 

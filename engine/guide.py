@@ -12,7 +12,7 @@ from stegvis.routines.form import Field, Value
 from stegvis.routines.library import Library
 from stegvis.routines.model import Never
 from stegvis.routines.rules import Branch, Move, Rules
-from stegvis.routines.text import Lang, Text, Words, fill
+from stegvis.routines.text import Lang, Text, Words, fill, plain
 
 from .asking import Ask
 from .decide import CLOCK, rules_of, run_of
@@ -23,7 +23,7 @@ from .instants import local_day
 from .judge import glance, may_see, who_may
 from .reasons import field_title, roles_text
 from .saying import say_condition, say_instant
-from .values import Actor, Case, Run
+from .values import Case, Facts, Run
 
 SOON = 183
 """Days ahead at which a birthday that changes the rules is told: half a year, since protection must be planned anew."""
@@ -87,7 +87,8 @@ def guide(ask: Ask, case: Case, *, clock: str | None) -> Guide:
         call=tuple(Contact(one.title, one.number, one.hours) for one in (contacts[name] for name in state.call)),
         due=tuple(looking.due()),
         actions=tuple(looking.actions()),
-        facts=tuple(_facts(rules, run, ask.actor, words)),
+        facts=(*looking.counted(), *looking.facts(run.facts)),
+        proposed=tuple(looking.facts(run.pending.form)) if run.pending is not None else (),
         notices=tuple(looking.notices(case)),
         at=ask.at,
         clock=clock,
@@ -100,17 +101,6 @@ def _adopted(rules: Rules, words: Words) -> Text:
     if adopted is None:
         return words["guide.not_adopted"]
     return fill(words["guide.adopted"], {"by": adopted.by, "on": adopted.on, "label": rules.routine.label})
-
-
-def _facts(rules: Rules, run: Run, actor: Actor, words: Words) -> Iterator[FactView]:
-    for fact, value in run.facts.items():
-        form, _, name = fact.partition(".")
-        asked = rules.routine.forms.get(form)
-        fields = rules.routine.handed if form == "handed" else asked.fields if asked is not None else {}
-        field = fields.get(name)
-        if field is not None and value is not None and may_see(rules, frozenset({fact}), actor):
-            said = say_value(field, value, words)
-            yield FactView(fact, field.title, said, fact in run.corrected, field.part)
 
 
 def say_value(field: Field, value: Value, words: Words) -> Text:
@@ -174,10 +164,29 @@ class _Looking:
 
     def never(self, never: Never) -> Text:
         """What must not be done, with its law."""
-        if never.law is None:
-            return never.text
+        if never.law is None or self.library.law.law(never.law).house:
+            return never.text  # that it is "only" a house rule would weaken what must not be done
         law = cited(self.library, never.law, self.day)
         return Text.model_construct(sv=f"{never.text('sv')} ({law('sv')})", en=f"{never.text('en')} ({law('en')})")
+
+    def facts(self, facts: Facts) -> Iterator[FactView]:
+        """Answers that the actor may read, the latest first."""
+        rules, said = self.rules, self.run.said
+        for fact in sorted(facts, key=lambda name: -said.get(name, 0)):
+            form, _, name = fact.partition(".")
+            asked = rules.routine.forms.get(form)
+            fields = rules.routine.handed if form == "handed" else asked.fields if asked is not None else {}
+            field, value = fields.get(name), facts[fact]
+            if field is not None and value is not None and may_see(rules, frozenset({fact}), self.ask.actor):
+                words = say_value(field, value, self.words)
+                yield FactView(fact, field.title, words, fact in self.run.corrected, field.part)
+
+    def counted(self) -> Iterator[FactView]:
+        """How many earlier runs about the same person there are: a pattern must be seen (mönster över tid)."""
+        for name, count in self.ask.command.outside.items():
+            if count:
+                title = self.rules.routine.derived[name].title
+                yield FactView(name, title, plain(str(count)), corrected=False, part="fact")
 
     def due(self) -> Sequence[DueView]:
         deadlines = self.rules.routine.deadlines
@@ -190,6 +199,7 @@ class _Looking:
                 legal=due.legal,
                 critical=due.critical,
                 law=cited(self.library, due.law, self.day),
+                house=self.library.law.law(due.law).house,
                 passed=due.passed or due.shown < self.ask.at,
             )
             for name, due in self.run.due.items()
@@ -200,22 +210,30 @@ class _Looking:
         if case.acute:
             yield self.words["guide.acute"]
         for name, one in self.rules.routine.derived.items():
-            born = self.run.facts.get(one.age_group) if one.age_group is not None else None
+            source = one.age_group or ""
+            shown = may_see(self.rules, frozenset({source}), self.ask.actor)
+            born = self.run.facts.get(source) if shown else None
             birthday = next_birthday_that_matters(born, self.day) if isinstance(born, str) else None
             if birthday is not None and (birthday - self.day).days <= SOON:
                 places = {"on": birthday.isoformat(), "what": field_title(self.rules, name)}
                 yield fill(self.words["guide.birthday"], places)
         for name in self.run.owed:
-            yield fill(self.words["guide.owed"], {"step": self.rules.moves[self.run.state][name].step.title})
+            move = self.rules.moves[self.run.state][name]
+            yield fill(self.words["guide.owed"], {"step": self.title(move)})
 
     def actions(self) -> Iterator[Action]:
-        for move in self.rules.moves[self.run.state].values():
+        moves = self.rules.moves[self.run.state].values()
+        for move in sorted(moves, key=lambda move: move.kind != "acute"):
             if (move.kind not in {"review", "complete"} or move.trigger in self.run.owed) and move.by != CLOCK.roles:
                 yield self._action(move)
 
+    def title(self, move: Move) -> Text:
+        """What a step is called, also one that four-eyes or a late form made."""
+        made = self.library.builtin.titles.get(move.kind)
+        return fill(made, {"step": move.step.title}) if made is not None else move.step.title
+
     def _action(self, move: Move) -> Action:
         step = move.step
-        titled = self.library.builtin.titles.get(move.kind)
         fields = move.fields
         if move.kind == "acute" and self.rules.routine.acute is not None:
             fields = self.library.routine(self.rules.routine.acute.routine, self.day).opening.fields
@@ -223,7 +241,7 @@ class _Looking:
         found = glance(self.ask, self.rules, move, self.run)
         return Action(
             trigger=move.trigger,
-            title=fill(titled, {"step": step.title}) if titled is not None else step.title,
+            title=self.title(move),
             help=step.help,
             who=who_may(self.library, move),
             open=not found.reasons,

@@ -38,10 +38,11 @@ def guide_lines(shown: GuideView, words: Words, lang: Lang) -> Iterator[str]:
         number = contact.number or word("call_missing")
         hours = f" ({contact.hours(lang)})" if contact.hours is not None else ""
         yield f"{word('call')}: {contact.title(lang)}: {number}{hours}"
-    if shown.facts:
-        yield ""
-        yield f"{word('facts')}:"
-        for fact in shown.facts:
+    for heading, facts in (("proposed", shown.proposed), ("facts", shown.facts)):
+        if facts:
+            yield ""
+            yield f"{word(heading)}:"
+        for fact in facts:
             mark = f" ({word('corrected')})" if fact.corrected else ""
             yield f"  - {fact.title(lang)}: {fact.value(lang)}{mark}"
     yield from _actions(shown, words, lang)
@@ -53,7 +54,7 @@ def _due(due: DueView, shown: GuideView, words: Words, lang: Lang) -> str:
     parts = [fill(words["guide.due_internal"], {"when": say_instant(due.internal)})(lang)]
     if due.legal is not None:
         parts.append(fill(words["guide.due_legal"], {"when": say_instant(due.legal)})(lang))
-    else:
+    elif not due.house:
         parts.append(words["guide.due_prompt"](lang))
     if due.critical is not None:
         parts.append(fill(words["guide.due_critical"], {"when": say_instant(due.critical)})(lang))

@@ -64,6 +64,8 @@ class DueView:
     legal: str | None
     critical: str | None
     law: Text
+    house: bool
+    """Whether it is the house's own rule, which no statute says."""
     passed: bool
 
 
@@ -110,6 +112,9 @@ class GuideView:
     due: tuple[DueView, ...]
     actions: tuple[Action, ...]
     facts: tuple[FactView, ...]
+    """What is known, latest first."""
+    proposed: tuple[FactView, ...]
+    """What awaits a second person's approval."""
     notices: tuple[Text, ...]
     at: str
     clock: str | None

@@ -15,7 +15,11 @@ from .values import Case, Command, Message
 
 def message_bytes(message: Message) -> bytes:
     """A message as canonical bytes."""
-    return canonical({**message._asdict(), "facts": dict(message.facts)})
+    return canonical(_said(message))
+
+
+def _said(message: Message) -> Mapping[str, object]:
+    return {**message._asdict(), "facts": dict(message.facts)}
 
 
 def message_of(body: bytes) -> Message:
@@ -52,6 +56,8 @@ def opening_form(rules: Rules, message: Message, now: str) -> dict[str, object]:
 def command_bytes(command: Command, case: str | None) -> bytes:
     """What a command asks, for its digest: everything the caller said, nothing that the shell added.
 
+    A hand-off is what its sender wrote, however often and whenever it is delivered.
+
     Raises:
         BadInput: ``not_plain``, when the form holds something that is no JSON value, date or instant.
     """
@@ -60,12 +66,12 @@ def command_bytes(command: Command, case: str | None) -> bytes:
         "case": case,
         "run": command.run,
         "trigger": command.trigger,
-        "form": command.form,
+        "form": command.form if command.message is None else None,
         "happened": command.happened,
         "overrides": command.overrides,
         "person": command.person,
         "reason": command.reason,
-        "message": command.message.id if command.message is not None else None,
+        "message": _said(command.message) if command.message is not None else None,
     }
     try:
         return orjson.dumps(said, option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS)

@@ -154,7 +154,7 @@ class Store(Protocol):
     def earlier(
         self, organisation: str, *, person: str, routine: str, states: Sequence[str], since: str, but: str
     ) -> int:
-        """How many runs of that routine about that person have ended so since then, but for those of case ``but``."""
+        """How many runs of that routine about that person have ended so since then, run ``but`` left out."""
         ...
 
     def outbox(self, organisation: str) -> list[OutboxRow]:

@@ -16,7 +16,7 @@ Condition: TypeAlias = str | dict[str, Any]
 """A guard's condition: an expression, or one of and / or / not / each / any. See ``condition.py``."""
 
 Trigger: TypeAlias = Annotated[
-    str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,63}(\.(approve|reject|withdraw|review|complete))?$")
+    str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,63}(\.(propose|approve|reject|withdraw|review|complete))?$")
 ]
 """A step by name; ``step.approve`` and its like are made when four-eyes and late forms are compiled."""
 

@@ -304,7 +304,6 @@ class _Compiler:
         guards = tuple(self._guard(guard) for guard in step.require) if judged else ()
         branches = (Branch(to, None, otherwise=False),) if to is not None else self._branches(step, back or source)
         if kind == "propose":
-            # the alternatives are judged already now, so that nobody is asked to approve what leads nowhere
             branches = (Branch(to or source, None, otherwise=False),)
         form, fields = self._form(step, kind)
         asked = tuple(self._asked(form, name, one) for name, one in fields.items())
@@ -312,7 +311,8 @@ class _Compiler:
         if kind == "approve":
             starts, meets = tuple(self.starts.get(trigger, ())) + starts, tuple(self.meets.get(trigger, ())) + meets
         if kind == "propose":
-            starts, meets = (), ()
+            proposing = f"{trigger}.propose"
+            starts, meets = tuple(self.starts.get(proposing, ())), tuple(self.meets.get(proposing, ()))
         return Move(
             trigger=name,
             source=source,

@@ -143,7 +143,7 @@ class Statements:
                 _run.c.routine == bindparam("routine"),
                 _run.c.state.in_([bindparam(name) for name in names]),
                 _run.c.ended >= bindparam("since"),
-                _run.c.case_id != bindparam("but"),
+                _run.c.run != bindparam("but"),
             ),
             " ".join(["org person routine", *names, "since but"]),
         )

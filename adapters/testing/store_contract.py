@@ -283,7 +283,7 @@ class StoreContract:
         assert count("no_concern", "reported") == 3
         assert count("no_concern", since=20) == 1
         assert count("no_concern", since=21) == 0
-        assert count("no_concern", but="c-0") == 1
+        assert count("no_concern", but="r-1") == 1
         assert count("received") == count() == 0
         back = ended[0]._replace(state="received", ended=None)
         store.commit(rows.step(HERE, "c-0", 2)._replace(runs=(back,)))

@@ -78,8 +78,8 @@ class Plain:
         return sorted(found, key=lambda row: (row.next, row.case, row.run, row.deadline))
 
     def earlier(self, states: Sequence[str], since: str, but: str) -> int:
-        loaded = {case: self.load(case) for case in CASES if case != but}
-        runs = [run for found in loaded.values() if found for run in found.runs]
+        loaded = [self.load(case) for case in CASES]
+        runs = [run for found in loaded if found for run in found.runs if run.run != but]
         return sum(run.state in states and run.ended is not None and run.ended >= since for run in runs)
 
 

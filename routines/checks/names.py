@@ -54,7 +54,7 @@ def compiled(about: Subject) -> frozenset[str]:
     for step in about.steps:
         eyes = step.step.four_eyes
         if eyes is not None:
-            made = ("review",) if eyes.afterwards else ("approve", "reject", "withdraw")
+            made = ("review",) if eyes.afterwards else ("propose", "approve", "reject", "withdraw")
             found |= {f"{step.name}.{part}" for part in made}
         if step.step.complete_later:
             found.add(f"{step.name}.complete")
@@ -69,8 +69,8 @@ def roles(about: Subject, path: Path, named: Iterable[str], *, everyone: bool = 
         role = about.world.roles.roles.get(name)
         if role is None:
             about.page.value("role-unknown", (*path, number), name=name)
-        elif role.organisation is not None and role.organisation not in about.routine.organisation:
-            about.page.value("role-elsewhere", (*path, number), name=name, organisation=role.organisation)
+        elif role.organisation in about.world.organisations.kinds.keys() - set(about.routine.organisation):
+            about.page.value("role-elsewhere", (*path, number), name=name, organisation=role.organisation or "-")
 
 
 def fact(about: Subject, path: Path, name: str, kinds: tuple[Kind, ...] = ()) -> bool:
