@@ -1,7 +1,6 @@
 """Conditions that can never be true or never false; ways out that overlap, that leave a gap, that nobody can come to.
 
-A condition over facts that hang together in a way that cannot be told apart here is left undecided, with a warning,
-and never refused.
+What could not be decided is told with a warning, and never refused.
 """
 
 from collections.abc import Sequence
@@ -53,10 +52,12 @@ def _reach(ground: Ground, condition: Condition) -> tuple[bool | None, bool | No
 
 
 def _possible(ground: Ground, node: Node) -> bool | None:
-    asked = ground.ready([node])
-    if asked is None:
-        return None
-    return survey(asked, ground.about.scope, otherwise=True, limit=LIMIT).reaches[0].can_be_true
+    return survey(ground.ready([node]), ground.about.scope, otherwise=True, limit=LIMIT).reaches[0].can_be_true
+
+
+def together(ground: Ground, nodes: Sequence[Node]) -> bool:
+    """Whether conditions can be true at once, as far as can be told."""
+    return not nodes or _possible(ground, And(tuple(nodes))) is not False
 
 
 def _step(ground: Ground, step: Step, never: set[Path]) -> None:
@@ -98,11 +99,9 @@ def _branches(ground: Ground, step: Step, ways: Sequence[_Way], otherwise: Path 
     # A survey looks for facts with which none is true: one more is true wherever a guard refuses, so that it looks
     # only among the facts with which the step can be taken at all.
     asked = ground.ready([And((*held, way.node)) if held else way.node for way in ways], held) if ways else []
-    if asked is None:
-        page.warn("guard-undecided", place)
-        return
     found = survey(asked, ground.about.scope, otherwise=False, limit=LIMIT)
-    for overlap in found.overlaps:
+    doubted = (found.overlaps or found.gap is not None) and ground.tangled(asked)
+    for overlap in found.overlaps if not doubted else ():
         if overlap.second < len(ways):
             path = (*ways[overlap.second].path, "when")
             numbers = {"first": overlap.first + 1, "second": overlap.second + 1}
@@ -110,9 +109,9 @@ def _branches(ground: Ground, step: Step, ways: Sequence[_Way], otherwise: Path 
     for way, reach in zip(ways, found.reaches, strict=False):
         if reach.can_be_true is False:
             page.value("branch-never", way.path)
-    if otherwise is None and found.gap is not None:
+    if otherwise is None and found.gap is not None and not doubted:
         page.key("branches-gap", place, name=step.name, example=ground.example(found.gap))
     if otherwise is not None and ways and found.decided and found.gap is None:
         page.value("branch-never", otherwise)
-    if not found.decided:
+    if doubted or not found.decided:
         page.warn("guard-undecided", place)

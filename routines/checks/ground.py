@@ -27,15 +27,13 @@ class Ground:
         }
         self.asked = {fact: about.parsed(one.when).tree for fact, one in self.fields.items() if one.when is not None}
 
-    def ready(self, nodes: Sequence[Node], rest: Sequence[Node] | None = None) -> list[Condition] | None:
-        """Conditions to survey together, within what is true of the facts; None when that cannot be told here.
+    def ready(self, nodes: Sequence[Node], rest: Sequence[Node] | None = None) -> list[Condition]:
+        """Conditions to survey together, within what is true of the facts.
 
         Args:
             rest: when given, one more: true wherever these do not all hold.
         """
         spread = [self._spread(settled(node), nodes, ()) for node in [*nodes, *(rest or ())]]
-        if self._tangled(spread):
-            return None
         limits = self._limits(spread)
         made = [_both([node, *limits]) for node in spread[: len(nodes)]]
         if rest is not None and (rest or limits):
@@ -94,10 +92,14 @@ class Ground:
                 limits.append(Comparison(name, "<=", one.most))
         return limits
 
-    def _tangled(self, spread: Sequence[Node]) -> bool:
-        """Whether facts are named together that rest on one and the same, as a birth date and an age do."""
+    def tangled(self, conditions: Sequence[Condition]) -> bool:
+        """Whether facts are named together that rest on one and the same, as a birth date and an age do.
+
+        A survey then tries values that never come together: what it does not find is not there, but what it finds need
+        not be either.
+        """
         rests: list[str] = []
-        for text in {name.root for node in spread for name in names_in(node)}:
+        for text in {name for condition in conditions for name in condition.names}:
             derived = self.about.routine.derived.get(text)
             if derived is None:
                 rests.append(text)

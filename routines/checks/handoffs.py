@@ -77,7 +77,8 @@ def _receivers(about: Subject, path: Path, step: Step, hand: HandOff) -> Sequenc
         page.value("routine-unknown", (*path, "routine"), name=hand.routine)
         return ()
     for one in found:
-        if hand.to not in one.organisation or one.receives is None or one.receives.kind != hand.kind:
+        there = hand.to in one.organisation or hand.to not in world.organisations.kinds
+        if not there or one.receives is None or one.receives.kind != hand.kind:
             said = {"name": hand.routine, "kind": hand.kind, "organisation": hand.to}
             page.value("handoff-not-received", (*path, "routine"), said)
             return ()

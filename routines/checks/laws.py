@@ -1,11 +1,15 @@
 """Legal bases and deadlines: in force when they are used, with a limit where one runs, and possible to meet."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import date
 
+from ..condition import Condition
+from ..condition_tree import Not
 from ..model import Routine
 from ..rules import Move, Rules
+from .choices import together
 from .flow import Flow, edges_of, reach
+from .ground import Ground
 from .names import CLOCK
 from .page import Page, Path
 from .places import Subject, World
@@ -76,26 +80,45 @@ def clocks(about: Subject) -> None:
 
 def meetable(about: Subject, rules: Rules, flow: Flow) -> None:
     """From every state where a deadline may run, a step that meets it can be come to, or the run has ended."""
-    edges = edges_of(list(flow.taken.values()), list(rules.spots))
+    edges, ground = edges_of(list(flow.taken.values()), list(rules.spots)), Ground(about)
+    steps = {state: list(moves.values()) for state, moves in rules.moves.items()}
+    leads = {state: [move for one in reach(edges, state) for move in steps[one]] for state in rules.spots}
     for name in about.routine.deadlines:
-        for state in _running(rules, flow, name):
-            steps = [move for one in reach(edges, state) for move in rules.moves[one].values()]
-            if not rules.spots[state].ends and not any(name in move.meets for move in steps):
-                about.page.key("deadline-never-met", ("deadlines", name), name=name, state=rules.spots[state].origin)
-                break
+        unmet = {
+            state
+            for state, spot in rules.spots.items()
+            if not spot.ends and not any(name in move.meets for move in leads[state])
+        }
+        # Which way a step leads that starts it is looked into only where that could matter.
+        found = unmet & _running(rules, flow, name, lambda move, _: move.targets)
+        found &= _running(rules, flow, name, lambda move, when: _started(ground, move, when)) if found else set()
+        if found:
+            first = next(state for state in rules.spots if state in found)
+            about.page.key("deadline-never-met", ("deadlines", name), name=name, state=rules.spots[first].origin)
 
 
-def _running(rules: Rules, flow: Flow, deadline: str) -> list[str]:
-    """The states where the deadline may run, in the order in which they are written."""
-    starts = [move for move in flow.taken.values() if any(trip.deadline == deadline for trip in move.starts)]
-    waiting = [target for move in starts for target in move.targets]
+def _running(
+    rules: Rules, flow: Flow, deadline: str, started: Callable[[Move, Condition | None], Sequence[str]]
+) -> set[str]:
+    """The states where the deadline may run."""
+    trips = [(move, trip) for move in flow.taken.values() for trip in move.starts if trip.deadline == deadline]
+    waiting = [state for move, trip in trips for state in started(move, trip.condition)]
     found = set[str]()
     while waiting:
         state = waiting.pop()
         if state not in found:
             found.add(state)
             waiting.extend(target for move in _onward(rules, state, deadline) for target in move.targets)
-    return [state for state in rules.spots if state in found]
+    return found
+
+
+def _started(ground: Ground, move: Move, when: Condition | None) -> Sequence[str]:
+    """Where the step can lead when it starts the deadline."""
+    if when is None:
+        return move.targets
+    others = [Not(branch.condition.tree) for branch in move.branches if branch.condition is not None]
+    leads = ((one, [one.condition.tree] if one.condition is not None else others) for one in move.branches)
+    return [branch.target for branch, nodes in leads if together(ground, [when.tree, *nodes])]
 
 
 def _onward(rules: Rules, state: str, deadline: str) -> list[Move]:

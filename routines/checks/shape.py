@@ -44,8 +44,12 @@ def shaped(page: Page, model: type[_M], path: Path = ()) -> _M | None:
         return model.model_validate_json(orjson.dumps(at(page.document, path)))
     except ValidationError as fault:
         errors = fault.errors(include_url=False, include_input=False)
-        for found in _settled([_placed(page, path, error) for error in errors]):
-            _tell(page, found)
+        found = _settled([_placed(page, path, error) for error in errors])
+        for one in found:
+            # Parts that are at fault are not counted, so that what holds them seems to have too few.
+            inside = any(other.path[: len(one.path)] == one.path and other is not one for other in found)
+            if not (one.error["type"] == "too_short" and inside):
+                _tell(page, one)
         return None
 
 
