@@ -82,10 +82,10 @@ class MemoryStore:
             found = [links[place] for place in sorted(links) if place > after]
         yield from found
 
-    def log(self, organisation: str, *, after: int = 0) -> Iterator[tuple[int, RecordRow]]:
+    def log(self, organisation: str, *, after: int = 0, payloads: bool = True) -> Iterator[tuple[int, RecordRow]]:
         log = self._of(organisation).log
         for index in range(after, len(log)):
-            yield index + 1, log[index]
+            yield index + 1, log[index] if payloads else log[index]._replace(unit=None, payload=None)
 
     def cases(self, organisation: str) -> Iterator[str]:
         with self._lock:

@@ -138,8 +138,11 @@ class Store(Protocol):
         """A case's records in order, from version ``after`` + 1."""
         ...
 
-    def log(self, organisation: str, *, after: int = 0) -> Iterator[tuple[int, RecordRow]]:
-        """The organisation's whole log, both sequences, by index from ``after`` + 1 (the first index is 1)."""
+    def log(self, organisation: str, *, after: int = 0, payloads: bool = True) -> Iterator[tuple[int, RecordRow]]:
+        """The organisation's whole log, both sequences, by index from ``after`` + 1 (the first index is 1).
+
+        Without ``payloads`` the rows have no unit and no payload: who needs no key need not wait for the cells.
+        """
         ...
 
     def cases(self, organisation: str) -> Iterator[str]: ...

@@ -7,7 +7,7 @@ binds whole rows by position. Compiling checks that the positions are those the 
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Dialect, Table, bindparam, exists, func, literal_column, select
+from sqlalchemy import ColumnElement, Dialect, Table, bindparam, exists, func, literal_column, null, select
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.sql.elements import CompilerElement
 
@@ -31,13 +31,17 @@ class Statements:
         self.earlier = lru_cache(maxsize=16)(self._earlier)
 
     def _read(self) -> None:
-        row = (_record.c.id, _record.c.case_id, _record.c.cseq, _record.c.body, _record.c.leaf)
-        row += (_payload.c.unit, _payload.c.cell)
+        record = (_record.c.id, _record.c.case_id, _record.c.cseq, _record.c.body, _record.c.leaf)
+        row = (*record, _payload.c.unit, _payload.c.cell)
         both = _record.outerjoin(_payload, (_payload.c.org == _record.c.org) & (_payload.c.idx == _record.c.idx))
         of_org, of_case = _record.c.org == _org, _record.c.case_id == bindparam("case")
 
         self.log = self._text(
             select(_record.c.idx, *row).select_from(both).where(of_org, *_span(_record.c.idx)).order_by(_record.c.idx),
+            "org after last",
+        )
+        self.log_without = self._text(
+            select(_record.c.idx, *record, null(), null()).where(of_org, *_span(_record.c.idx)).order_by(_record.c.idx),
             "org after last",
         )
         self.log_end = self._text(select(func.max(_record.c.idx)).where(of_org), "org")

@@ -92,10 +92,11 @@ class SqlStore:
             last = min(start + PAGE, end)
             yield from map(_record, self.database.rows(SQL.chain, (organisation, case, start, last)))
 
-    def log(self, organisation: str, *, after: int = 0) -> Iterator[tuple[int, RecordRow]]:
+    def log(self, organisation: str, *, after: int = 0, payloads: bool = True) -> Iterator[tuple[int, RecordRow]]:
         end: int = self.database.rows(SQL.log_end, (organisation,))[0][0] or 0
+        sql = SQL.log if payloads else SQL.log_without
         for start in range(after, end, PAGE):
-            rows = self.database.rows(SQL.log, (organisation, start, min(start + PAGE, end)))
+            rows = self.database.rows(sql, (organisation, start, min(start + PAGE, end)))
             yield from zip(map(_index, rows), map(_record, map(_rest, rows)), strict=True)
 
     def cases(self, organisation: str) -> Iterator[str]:

@@ -173,6 +173,8 @@ class StoreContract:
         assert list(store.log(HERE)) == list(enumerate(expected, 1))
         assert list(store.log(HERE, after=3)) == list(enumerate(expected, 1))[3:]
         assert list(store.log(HERE, after=5)) == []
+        bare = [row._replace(unit=None, payload=None) for row in expected]
+        assert list(store.log(HERE, after=1, payloads=False)) == list(enumerate(bare, 1))[1:]
 
     def test_the_chain_leaves_the_access_stream_out(self, store: Store) -> None:
         for version in range(1, 5):
