@@ -23,6 +23,18 @@ _NUMBER = re.compile(r"^ +\d+\. ")
 _DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 
 
+def _items(lines: list[str]) -> Iterator[list[str]]:
+    """The lines of a list, item by item; what is indented deeper belongs to the item above."""
+    item: list[str] = []
+    for line in lines:
+        if item and not line.startswith("    "):
+            yield item
+            item = []
+        item.append(line)
+    if item:
+        yield item
+
+
 class Story:
     """Says what happens, line by line; says nothing when nobody listens."""
 
@@ -64,24 +76,30 @@ class Story:
                 self._say(f"│ {line}", indent=2)
 
     def _folded(self, guide: Guide) -> Iterator[str]:
-        """The guide's lines. Of what it knows and offers, lines that this story has shown before are only counted."""
+        """The guide's lines. Of what it knows and offers, items that this story has shown before are only counted."""
         told = self._told.setdefault(guide.routine, set())
         never = self.library.words["guide.never"](self.lang) + ":"
         for number, paragraph in enumerate(guide.text(self.lang).split("\n\n")):
             lines = paragraph.splitlines()
             if number:
                 yield ""
-            if number < _ALWAYS or lines[:1] == [never]:
-                yield from lines
-                continue
             yield lines[0]
-            for old, group in groupby(lines[1:], lambda line: _NUMBER.sub("", line) in told):
-                block = list(group)
-                if old and len(block) > 1:
-                    yield "  ⋮ " + self._word("folded", count=len(block))
+            if number < _ALWAYS or lines[0] == never:
+                yield from lines[1:]
+                continue
+            items = [(self._gist(item), item) for item in _items(lines[1:])]
+            for old, group in groupby(items, lambda one: one[0] in told):
+                same = list(group)
+                if old:
+                    yield "  ⋮ " + self._word("folded", count=len(same))
                 else:
-                    yield from block
-            told.update(_NUMBER.sub("", line) for line in lines)
+                    yield from (line for _, item in same for line in item)
+            told.update(gist for gist, _ in items)
+
+    def _gist(self, item: list[str]) -> str:
+        """What makes an item of a guide another one: not its number, nor where a step leads from just here."""
+        leads = self.library.words["guide.leads"](self.lang)
+        return "\n".join(_NUMBER.sub("", line) for line in item if not line.strip().startswith(leads))
 
     def chooses(self, who: Text, step: Acting, guide: Guide | None) -> None:
         """What somebody is about to do, with their answers. Scenarios are invented, so the answers may be shown."""

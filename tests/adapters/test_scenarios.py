@@ -142,6 +142,13 @@ def test_the_story_is_told_with_guides_refusals_and_remedies(toy: Library) -> No
     assert "DOES NOT HOLD" not in english
 
 
+def test_what_a_reader_has_seen_is_counted_and_what_must_not_be_done_is_always_shown(toy: Library) -> None:
+    english = lines(toy, TOY, "en")
+    assert english.count("Do not ring home.") >= 3
+    assert re.search(r"⋮ \d+ more, as before", english)
+    assert english.count("Light the lantern") <= 1
+
+
 def test_a_told_story_is_the_same_each_time(toy: Library) -> None:
     assert lines(toy, TOY, "sv") == lines(toy, TOY, "sv")
 
@@ -229,6 +236,20 @@ def test_the_schema_and_the_models_agree_on_every_story() -> None:
     validator = Draft7Validator(orjson.loads((SHIPPED / "schema" / "scenario.json").read_bytes()))
     for path in (TOY, *STORIES):
         assert [error.message for error in validator.iter_errors(read_file(path).data)] == []  # pyright: ignore[reportUnknownMemberType]
+
+
+SHAPES = {"scenario-action", "scenario-key", "scenario-missing", "scenario-value"}
+
+
+@pytest.mark.parametrize(
+    "fault", [one for one in BROKEN if one[0] in SHAPES], ids=lambda fault: "-".join(fault[2].split())
+)
+def test_the_schema_refuses_the_shapes_that_the_models_refuse(fault: tuple[str, ...]) -> None:
+    text = TOY.read_text("utf-8")
+    for old, new in zip(fault[1::2], fault[2::2], strict=True):
+        text = text.replace(old, new, 1)
+    validator = Draft7Validator(orjson.loads((SHIPPED / "schema" / "scenario.json").read_bytes()))
+    assert not validator.is_valid(read(marked(text)[0].encode(), "a.yaml").data)  # pyright: ignore[reportUnknownMemberType]
 
 
 def test_the_reference_story_teaches_by_refusals() -> None:
