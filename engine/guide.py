@@ -170,9 +170,11 @@ class _Looking:
         return Text.model_construct(sv=f"{never.text('sv')} ({law('sv')})", en=f"{never.text('en')} ({law('en')})")
 
     def facts(self, facts: Facts) -> Iterator[FactView]:
-        """Answers that the actor may read, the latest first."""
+        """Answers that the actor may read, the latest first, each form's in its own order."""
         rules, said = self.rules, self.run.said
-        for fact in sorted(facts, key=lambda name: -said.get(name, 0)):
+        order = {fact: place for place, fact in enumerate(rules.scope)}
+        # A case held in memory has its facts as they were given, one read from the store by name: never show which.
+        for fact in sorted(facts, key=lambda name: (-said.get(name, 0), order.get(name, 0))):
             form, _, name = fact.partition(".")
             asked = rules.routine.forms.get(form)
             fields = rules.routine.handed if form == "handed" else asked.fields if asked is not None else {}
@@ -217,7 +219,7 @@ class _Looking:
             if birthday is not None and (birthday - self.day).days <= SOON:
                 places = {"on": birthday.isoformat(), "what": field_title(self.rules, name)}
                 yield fill(self.words["guide.birthday"], places)
-        for name in self.run.owed:
+        for name in sorted(self.run.owed):
             move = self.rules.moves[self.run.state][name]
             yield fill(self.words["guide.owed"], {"step": self.title(move)})
 
