@@ -130,8 +130,7 @@ def _read(ask: Ask, move: Move, run: Run | None, found: Judgement) -> list[Probl
     """Read what was answered; what awaits approval was read when it was proposed."""
     if move.kind == "approve":
         found.given = dict(run.pending.form) if run is not None and run.pending is not None else {}
-        return []
-    if not move.fields:
+    if move.kind == "approve" or not move.fields:
         return [Problem("unknown_field", "?")] if ask.command.form else []
     answers, problems = read_answers(move.fields, ask.command.form, now=ask.at, today=ask.today)
     found.given = {one.fact: answers[one.name] for one in move.asked if one.name in answers}

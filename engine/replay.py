@@ -20,8 +20,8 @@ from .values import Actor, Case, Command, Denied, Event, Facts, HandOffHead, Hea
 
 Verdict: TypeAlias = Literal["reproduced", "attested", "undecidable", "divergent"]
 
-_SHELL = frozenset({"v", "log", "id", "case", "cseq", "prev", "n", "pc", "rec", "nb", "seen", "cmd", "gui"})
-"""What the shell adds to an event, and what was shown: not for the core to decide again."""
+_SHELL = frozenset({"v", "log", "id", "case", "cseq", "prev", "n", "pc", "rec", "nb", "seen", "cmd", "gui", "why"})
+"""What the shell adds to an event, what was shown, and what could not be read: not for the core to decide again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,11 +77,14 @@ class Replay:
         return sum(step.verdict == verdict for step in self.steps)
 
 
+Verdicts: TypeAlias = tuple[Verdict, str | None]
+"""What judging a record anew says, and how it diverges."""
+_UNDECIDABLE: Verdicts = ("undecidable", None)
 LibraryThen: TypeAlias = Callable[[Head], Library]
 """Answers the library, with the rules and the law that a record names."""
 
 
-def rejudge(library: LibraryThen, events: Sequence[Event]) -> Iterator[tuple[Verdict, str | None]]:
+def rejudge(library: LibraryThen, events: Sequence[Event]) -> Iterator[Verdicts]:
     """Judge each event of a case anew, from the first, under the rules and the law of its own day.
 
     Args:
@@ -90,33 +93,37 @@ def rejudge(library: LibraryThen, events: Sequence[Event]) -> Iterator[tuple[Ver
     """
     case: Case | None = None
     blind: set[str] = set()
+    alarm: Verdicts | None = None
     for number, event in enumerate(events):
         run = event.head.get("run", "")
         if event.body is None:
             blind.add(run)
         following = events[number + 1] if number + 1 < len(events) else None
+        raised, alarm = alarm, None
         if run in blind:
-            yield _timed(case, event) or ("undecidable", None)
+            judged = _UNDECIDABLE
+        elif event.head.get("step") == "acute":
+            # Danger to life is one command with two events, and both are judged with the first.
+            judged, alarm = _acute(library, case, event, following)
+        elif event.head["type"] == "run.open" and event.head.get("acute", False):
+            judged = raised or ("divergent", "other_event")
         else:
-            yield _timed(case, event) or _judged(library, case, event, following)
+            judged = _judged(library, case, event)
+        yield _timed(case, event) or judged
         case = evolve(case, event)
 
 
-def _timed(case: Case | None, event: Event) -> tuple[Verdict, str | None] | None:
+def _timed(case: Case | None, event: Event) -> Verdicts | None:
     """Whether time goes backwards; that is seen without any key."""
     head = event.head
     backwards = (case is not None and head["at"] < case.at) or head["hap"] > head["at"]
     return ("divergent", "time_order") if backwards else None
 
 
-def _judged(
-    library: LibraryThen, case: Case | None, event: Event, following: Event | None
-) -> tuple[Verdict, str | None]:
+def _judged(library: LibraryThen, case: Case | None, event: Event) -> Verdicts:
     head = event.head
     try:
         then = library(head)
-        if head.get("step") == "acute":
-            return _acute(then, case, event, following)
         command, actor = _command(then, case, event)
         decision = decide(then, case, command, actor, moment_of(head["at"]))
     except StegvisError as error:
@@ -124,11 +131,15 @@ def _judged(
     if isinstance(decision, Denied):
         return "divergent", decision.reasons[0].code
     same = (one for one in decision.events if one.head["run"] == head["run"] and one.head["type"] == head["type"])
-    again = next(same, None)
+    return _compared(next(same, None), event)
+
+
+def _compared(again: Event | None, event: Event) -> Verdicts:
     differs = "other_event" if again is None else _difference(again, event)
     if differs is not None:
         return "divergent", differs
-    return ("attested" if head["type"] == "handoff.answered" else "reproduced"), None
+    attested = event.head["type"] == "handoff.answered" or "why" in event.head
+    return ("attested" if attested else "reproduced"), None
 
 
 def _difference(again: Event, event: Event) -> str | None:
@@ -136,8 +147,6 @@ def _difference(again: Event, event: Event) -> str | None:
     new, old = cast("dict[str, Any]", again.head), cast("dict[str, Any]", event.head)
     for name in sorted((new.keys() | old.keys()) - _SHELL):
         left, right = new.get(name), old.get(name)
-        if name == "acute" and old["type"] == "run.open":
-            continue  # the step before it says so, and is judged by itself
         if name == "guards":
             left, right = _guards(left), _guards(right)
         if left != right:
@@ -236,16 +245,39 @@ def _message(head: Head, hof: HandOffHead, facts: Facts) -> Message:
     )
 
 
-def _acute(library: Library, case: Case | None, event: Event, following: Event | None) -> tuple[Verdict, str | None]:
-    """Danger to life is one command with two events; the second, judged as an opening, carries the form."""
-    head = event.head
-    run = case.runs.get(head["run"]) if case is not None else None
-    if run is None or rules_of(library, run).move(run.state, "acute") is None:
-        return "divergent", "unknown_step"
-    if head.get("from") != run.state or head.get("to") != run.state:
-        return "divergent", "target"
-    opened = following is not None and following.head["type"] == "run.open" and following.head.get("acute", False)
-    return ("reproduced", None) if opened else ("divergent", "other_event")
+def _acute(
+    library: LibraryThen, case: Case | None, event: Event, following: Event | None
+) -> tuple[Verdicts, Verdicts | None]:
+    """The step that raised the alarm, and the opening that follows it and carries the form."""
+    if following is None or following.head["type"] != "run.open" or not following.head.get("acute", False):
+        return ("divergent", "other_event"), None
+    if following.body is None:
+        return _UNDECIDABLE, _UNDECIDABLE
+    head, opened = event.head, following.head
+    command = Command(
+        kind="take",
+        run=head["run"],
+        trigger="acute",
+        form=_form(cast("Facts", following.body.get("facts", {}))),
+        happened=head["hap"],
+        case=case.id if case is not None else "",
+        fresh=opened["run"],
+    )
+    try:
+        then, beside = library(head), library(opened)
+        both = replace(
+            then,
+            versions={**then.versions, opened["rtn"]: beside.versions[opened["rtn"]]},
+            by_digest={**then.by_digest, **beside.by_digest},
+        )
+        decision = decide(both, case, command, _actor(head), moment_of(head["at"]))
+    except StegvisError as error:
+        return ("divergent", error.reason), ("divergent", error.reason)
+    if isinstance(decision, Denied):
+        code = decision.reasons[0].code
+        return ("divergent", code), ("divergent", code)
+    first, second = decision.events
+    return _compared(first, event), _compared(second, following)
 
 
 def step_of(record: str, head: Head, verdict: Verdict, kind: str | None) -> Step:

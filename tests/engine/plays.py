@@ -3,10 +3,13 @@
 from collections.abc import Mapping
 from datetime import timedelta
 from random import Random
+from typing import cast
+
+import orjson
 
 from stegvis.engine.engine import Refused
 from stegvis.engine.ports import Store
-from stegvis.engine.values import Actor, Run
+from stegvis.engine.values import Actor, Head, Run
 from stegvis.routines.form import Field
 from stegvis.routines.library import Library
 from stegvis.routines.rules import Move
@@ -73,6 +76,10 @@ class Player:
 
     def cases(self) -> list[tuple[str, str]]:
         return [(one, case) for one in ORGANISATIONS for case in self.world.store.cases(one)]
+
+    def heads(self, organisation: str, case: str) -> list[Head]:
+        """What stands open in a case's records."""
+        return [cast("Head", orjson.loads(row.body)) for row in self.world.store.case_records(organisation, case)]
 
     def _one(self) -> None:
         chance, world = self.chance, self.world
