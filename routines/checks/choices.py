@@ -7,14 +7,17 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from ..condition import Condition
-from ..condition_tree import And, Node, Not
-from ..survey import survey
+from ..condition_tree import And, Node, Not, names_in
+from ..survey import Survey, survey
 from .ground import Ground
 from .page import Path
 from .places import Step, Subject, conditions
 
 LIMIT = 20_000
-"""Judgements for one question; a question that needs more is left undecided."""
+WORK = 1_000_000
+"""Judgements for one question, and names looked up in them; a question that needs more is left undecided."""
+MANY = 30
+"""More alternatives than this are not compared with one another."""
 
 
 class _Way(NamedTuple):
@@ -46,13 +49,18 @@ def choices(about: Subject) -> None:
 def _reach(ground: Ground, condition: Condition) -> tuple[bool | None, bool | None]:
     """Whether a condition can be true, and whether it can be false."""
     if ground.plain(condition.tree):
-        reach = survey([condition], ground.about.scope, otherwise=True, limit=LIMIT).reaches[0]
+        reach = _survey(ground, [condition], otherwise=True).reaches[0]
         return reach.can_be_true, reach.can_be_false
     return _possible(ground, condition.tree), _possible(ground, Not(condition.tree))
 
 
+def _survey(ground: Ground, conditions: Sequence[Condition], *, otherwise: bool) -> Survey:
+    size = sum(1 for condition in conditions for _ in names_in(condition.tree))
+    return survey(conditions, ground.about.scope, otherwise=otherwise, limit=min(LIMIT, WORK // max(size, 1)))
+
+
 def _possible(ground: Ground, node: Node) -> bool | None:
-    return survey(ground.ready([node]), ground.about.scope, otherwise=True, limit=LIMIT).reaches[0].can_be_true
+    return _survey(ground, ground.ready([node]), otherwise=True).reaches[0].can_be_true
 
 
 def together(ground: Ground, nodes: Sequence[Node]) -> bool:
@@ -96,10 +104,13 @@ def _ways(about: Subject, step: Step) -> tuple[list[_Way], Path | None] | None:
 
 def _branches(ground: Ground, step: Step, ways: Sequence[_Way], otherwise: Path | None, held: list[Node]) -> None:
     page, place = ground.about.page, (*step.path, "to")
+    if len(ways) > MANY:
+        page.warn("guard-undecided", place)
+        return
     # A survey looks for facts with which none is true: one more is true wherever a guard refuses, so that it looks
     # only among the facts with which the step can be taken at all.
     asked = ground.ready([And((*held, way.node)) if held else way.node for way in ways], held) if ways else []
-    found = survey(asked, ground.about.scope, otherwise=False, limit=LIMIT)
+    found = _survey(ground, asked, otherwise=False)
     doubted = (found.overlaps or found.gap is not None) and ground.tangled(asked)
     for overlap in found.overlaps if not doubted else ():
         if overlap.second < len(ways):

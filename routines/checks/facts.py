@@ -6,7 +6,7 @@ from typing import get_args
 from ..form import Field
 from ..model import Start
 from ..registers import Secrecy
-from ..rules import Rules
+from ..rules import Move, Rules
 from .flow import Flow, Have, during, sources
 from .page import Path
 from .places import Asked, Step, Subject, conditions
@@ -83,7 +83,11 @@ def _protected(about: Subject, asked: Asked) -> str | None:
 
 def order(about: Subject, rules: Rules, flow: Flow) -> None:
     """A fact is read only where some way has led past a form that asks for it."""
-    have = {step.path: _have(step, rules, flow) for step in about.steps}
+    by_step: dict[str, list[Move]] = {}
+    for move in flow.taken.values():
+        if move.kind in {"step", "propose", "approve"}:
+            by_step.setdefault(move.base, []).append(move)
+    have = {step.path: _have(step, by_step.get(step.name, ()), rules, flow) for step in about.steps}
     anywhere = frozenset[str]().union(*flow.have.values())
     for said in conditions(about):
         there = _there(said.path, about, rules, flow, have)
@@ -116,14 +120,12 @@ def _stored(rules: Rules, name: str) -> Iterator[str]:
             yield from _stored(rules, inner)
 
 
-def _have(step: Step, rules: Rules, flow: Flow) -> Have | None:
+def _have(step: Step, moves: Iterable[Move], rules: Rules, flow: Flow) -> Have | None:
     """What may be known at a declared step, over all the states it can be taken in; None when nothing leads there."""
     found = [
-        during(rules, move, flow.have.get(state, frozenset()))
-        for (state, _), move in flow.taken.items()
-        if move.base == step.name
-        and move.kind in {"step", "propose", "approve"}
-        and (rules.spots[state].origin in step.states if state else step.path == ("open",))
+        during(rules, move, flow.have.get(move.source, frozenset()))
+        for move in moves
+        if (rules.spots[move.source].origin in step.states if move.source else step.path == ("open",))
     ]
     return frozenset[str]().union(*found) if found else None
 

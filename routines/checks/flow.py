@@ -5,16 +5,20 @@ what is proved here about every way holds, and a way that is found may rest on a
 """
 
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import TypeAlias
 
 from ..condition import Condition
 from ..condition_tree import And, Comparison, Flag, Name, Node, Not, Or, Quantified, settled
 from ..rules import Branch, Move, Rules
 
-Have = frozenset[str]
+Have: TypeAlias = frozenset[str]
 """The names of the forms that may have been answered, and ``step!`` for the steps that may have been taken."""
+
+
+Edges: TypeAlias = Mapping[str, Sequence[str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,9 +179,10 @@ def sources(rules: Rules, fact: str) -> Iterator[str]:
                     yield from sources(rules, source)
 
 
-def reach(edges: Mapping[str, Sequence[str]], start: str) -> frozenset[str]:
-    """Every state that can be got to from one, itself among them."""
-    found, waiting = {start}, [start]
+def reach(edges: Edges, starts: Iterable[str]) -> frozenset[str]:
+    """Every state that can be got to from these, themselves among them."""
+    waiting = list(starts)
+    found = set(waiting)
     while waiting:
         for state in edges[waiting.pop()]:
             if state not in found:
@@ -186,10 +191,19 @@ def reach(edges: Mapping[str, Sequence[str]], start: str) -> frozenset[str]:
     return frozenset(found)
 
 
-def edges_of(moves: Sequence[Move], states: Sequence[str]) -> dict[str, list[str]]:
+def onwards(moves: Iterable[Move], states: Iterable[str]) -> Edges:
     """Where each state leads, by these steps."""
     edges: dict[str, list[str]] = {state: [] for state in states}
     for move in moves:
         if move.source in edges:
-            edges[move.source].extend(target for target in move.targets if target in edges)
+            edges[move.source].extend(move.targets)
     return edges
+
+
+def backwards(edges: Edges) -> Edges:
+    """From where each state is led to."""
+    turned: dict[str, list[str]] = {state: [] for state in edges}
+    for state, targets in edges.items():
+        for target in targets:
+            turned[target].append(state)
+    return turned

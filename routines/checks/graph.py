@@ -1,9 +1,7 @@
 """States: each can be reached, and from each an end."""
 
-from collections.abc import Iterable
-
 from ..rules import Rules
-from .flow import Flow, during, edges_of, judged, possible, reach
+from .flow import Edges, Flow, backwards, during, judged, onwards, possible, reach
 from .page import Page
 
 
@@ -12,19 +10,17 @@ def states(page: Page, rules: Rules, flow: Flow) -> None:
     for name in rules.routine.states:
         if name not in flow.came:
             page.key("state-unreachable", ("states", name), name=name)
-    moves = [move for steps in rules.moves.values() for move in steps.values()]
-    edges = edges_of(moves, list(rules.spots))
-    reached = {state: reach(edges, state) for state in flow.came}
-    stuck = {state: away for state, away in reached.items() if not any(rules.spots[one].ends for one in away)}
+    edges = onwards(flow.taken.values(), rules.spots)
+    stuck = flow.came.keys() - _ending(rules, edges)
+    away = {state: reach(edges, [state]) for state in stuck}
     # Only the states that nothing leads out of: those before them would say the same thing again.
-    bottoms = {away for away in stuck.values() if all(stuck[one] == away for one in away)}
-    for bottom in bottoms:
+    for bottom in {ahead for ahead in away.values() if all(away[one] == ahead for one in ahead)}:
         origins = {rules.spots[state].origin for state in bottom}
-        ordered = [name for name in rules.routine.states if name in origins]
-        if len(ordered) == 1:
-            page.key("state-trap", ("states", ordered[0]), name=ordered[0])
+        first, *others = [name for name in rules.routine.states if name in origins]
+        if others:
+            page.key("state-no-end", ("states", first), name=first, others=", ".join([first, *others]))
         else:
-            page.key("state-no-end", ("states", ordered[0]), name=ordered[0], others=", ".join(ordered))
+            page.key("state-trap", ("states", first), name=first)
 
 
 def stranded(rules: Rules) -> tuple[Flow, list[str]]:
@@ -35,9 +31,10 @@ def stranded(rules: Rules) -> tuple[Flow, list[str]]:
         for (state, _), move in flow.taken.items()
         if state and possible(rules, move, during(rules, move, flow.have[state]), overrides=False)
     ]
-    edges = edges_of(free, list(rules.spots))
-    return flow, [state for state in flow.came if not _ends(rules, reach(edges, state))]
+    ending = _ending(rules, onwards(free, rules.spots))
+    return flow, [state for state in flow.came if state not in ending]
 
 
-def _ends(rules: Rules, states_: Iterable[str]) -> bool:
-    return any(rules.spots[state].ends for state in states_)
+def _ending(rules: Rules, edges: Edges) -> frozenset[str]:
+    """The states from which an end can be reached."""
+    return reach(backwards(edges), [state for state, spot in rules.spots.items() if spot.ends])

@@ -4,13 +4,16 @@ A number lies within its limits, a question is answered only where it is asked, 
 value, and a derived fact is what it is derived from.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from typing import TypeAlias
 
 from ..condition import Condition, whole
 from ..condition_tree import And, Comparison, Flag, Name, Node, Not, Or, Quantified, names_in, settled
 from ..facttypes import Facts
 from .places import Subject
+
+_Flags: TypeAlias = Mapping[str, Iterable[Name]]
 
 
 class Ground:
@@ -33,7 +36,8 @@ class Ground:
         Args:
             rest: when given, one more: true wherever these do not all hold.
         """
-        spread = [self._spread(settled(node), nodes, ()) for node in [*nodes, *(rest or ())]]
+        flags = self._flags(nodes)
+        spread = [self._spread(settled(node), flags, ()) for node in [*nodes, *(rest or ())]]
         limits = self._limits(spread)
         made = [_both([node, *limits]) for node in spread[: len(nodes)]]
         if rest is not None and (rest or limits):
@@ -43,42 +47,45 @@ class Ground:
     def plain(self, node: Node) -> bool:
         """Whether there is nothing to make ready: any values can go together."""
         whole = settled(node)
-        return self._spread(whole, [node], ()) == whole and not self._limits([whole])
+        return self._spread(whole, self._flags([node]), ()) == whole and not self._limits([whole])
 
     def example(self, facts: Facts) -> str:
         """Facts as they are told in a finding: made up from the conditions, never anybody's."""
         return ", ".join(f"{name} = {_told(value)}" for name, value in facts.items()) or "-"
 
-    def _spread(self, node: Node, among: Sequence[Node], inside: tuple[str, ...]) -> Node:
+    def _spread(self, node: Node, flags: _Flags, inside: tuple[str, ...]) -> Node:
         match node:
             case And(parts) | Or(parts):
-                return replace(node, parts=tuple(self._spread(part, among, inside) for part in parts))
+                return replace(node, parts=tuple(self._spread(part, flags, inside) for part in parts))
             case Quantified(where=where):
-                holds = self._spread(node.holds, among, inside)
-                spread = replace(node, holds=holds, where=where and self._spread(where, among, inside))
-                return self._where_asked(spread, [node.over], among, inside)
+                holds = self._spread(node.holds, flags, inside)
+                spread = replace(node, holds=holds, where=where and self._spread(where, flags, inside))
+                return self._where_asked(spread, [node.over], flags, inside)
             case Flag(name, wanted) if name.text in self.holds:
-                return self._spread(settled(self.holds[name.text], wanted=wanted), among, inside)
+                return self._spread(settled(self.holds[name.text], wanted=wanted), flags, inside)
             case Flag(name):
-                return self._where_asked(node, [name], among, inside)
+                return self._where_asked(node, [name], flags, inside)
             case Comparison(name, _, right):
-                return self._where_asked(node, [name, right] if isinstance(right, Name) else [name], among, inside)
+                return self._where_asked(node, [name, right] if isinstance(right, Name) else [name], flags, inside)
             case Not():
                 raise AssertionError(node)
 
-    def _where_asked(self, node: Node, names: Iterable[Name], among: Sequence[Node], inside: tuple[str, ...]) -> Node:
+    def _where_asked(self, node: Node, names: Iterable[Name], flags: _Flags, inside: tuple[str, ...]) -> Node:
         parts = [node]
-        for fact in {name.root for name in names} - set(inside):
-            if fact in self.asked:
-                parts.append(self._spread(settled(self.asked[fact]), among, (*inside, fact)))
-            parts.extend(Flag(flag) for flag in self._flags(fact, among))
+        for fact in dict.fromkeys(name.root for name in names):
+            if fact in self.asked and fact not in inside:
+                parts.append(self._spread(settled(self.asked[fact]), flags, (*inside, fact)))
+            parts.extend(Flag(flag) for flag in flags.get(fact, ()))
         return _both(parts)
 
-    def _flags(self, fact: str, among: Sequence[Node]) -> Iterable[Name]:
-        """Derived facts named here that tell whether the fact is known."""
-        derived = self.about.routine.derived
-        seen = {name.text: name for node in among for name in names_in(node)}
-        return [name for text, name in seen.items() if text in derived and derived[text].known == fact]
+    def _flags(self, nodes: Sequence[Node]) -> _Flags:
+        """The derived facts named here that tell whether another is known."""
+        flags: dict[str, dict[Name, None]] = {}
+        for name in (name for node in nodes for name in names_in(node)):
+            one = self.about.routine.derived.get(name.text)
+            if one is not None and one.known is not None:
+                flags.setdefault(one.known, {})[name] = None
+        return flags
 
     def _limits(self, spread: Sequence[Node]) -> list[Node]:
         names = {name.text: name for node in spread for name in names_in(node) if name.text == name.root}

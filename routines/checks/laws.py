@@ -8,7 +8,7 @@ from ..condition_tree import Not
 from ..model import Routine
 from ..rules import Move, Rules
 from .choices import together
-from .flow import Flow, edges_of, reach
+from .flow import Flow, backwards, onwards, reach
 from .ground import Ground
 from .names import CLOCK
 from .page import Page, Path
@@ -80,15 +80,11 @@ def clocks(about: Subject) -> None:
 
 def meetable(about: Subject, rules: Rules, flow: Flow) -> None:
     """From every state where a deadline may run, a step that meets it can be come to, or the run has ended."""
-    edges, ground = edges_of(list(flow.taken.values()), list(rules.spots)), Ground(about)
-    steps = {state: list(moves.values()) for state, moves in rules.moves.items()}
-    leads = {state: [move for one in reach(edges, state) for move in steps[one]] for state in rules.spots}
+    before, ground = backwards(onwards(flow.taken.values(), rules.spots)), Ground(about)
+    going = {state for state, spot in rules.spots.items() if not spot.ends}
     for name in about.routine.deadlines:
-        unmet = {
-            state
-            for state, spot in rules.spots.items()
-            if not spot.ends and not any(name in move.meets for move in leads[state])
-        }
+        meeting = {move.source for move in flow.taken.values() if name in move.meets}
+        unmet = going - reach(before, meeting - {""})
         # Which way a step leads that starts it is looked into only where that could matter.
         found = unmet & _running(rules, flow, name, lambda move, _: move.targets)
         found &= _running(rules, flow, name, lambda move, when: _started(ground, move, when)) if found else set()

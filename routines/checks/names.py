@@ -258,12 +258,14 @@ def _once(page: Page, named: list[tuple[Path, str]]) -> None:
 
 def _steps_once(about: Subject) -> None:
     """A state has one step of a name; and what is done later, from any state, is the same for all steps of a name."""
-    before: dict[str, list[Step]] = {}
+    taken: dict[str, set[str]] = {}
+    later: set[str] = set()
     for step in about.steps:
-        same = before.setdefault(step.name, [])
-        if any(set(step.states) & set(other.states) or _later(step) or _later(other) for other in same):
+        states = taken.get(step.name)
+        if states is not None and (step.name in later or _later(step) or states & set(step.states)):
             about.page.key("name-twice", step.path, name=step.name)
-        same.append(step)
+        taken.setdefault(step.name, set()).update(step.states)
+        later |= {step.name} if _later(step) else set()
 
 
 def _later(step: Step) -> bool:
