@@ -7,7 +7,7 @@ from pathlib import Path
 from stegvis.engine.engine import Receipt, Refused
 
 from .desk import Desk, actor, desk, instant
-from .errors import reason_lines, told
+from .errors import reason_lines, speakable, told
 from .forms import Fields, answers, fields_of, fresh_key, opening, question_json, question_lines, split
 from .options import ACTING, GOOD, NO, Acting, Answers
 from .screen import shipped_words
@@ -66,12 +66,13 @@ def explain(
         fields = fields_of(at.engine, at.engine.case(case, actor=who), step, run)
         given = answers(fields, set_, form) if set_ or form is not None else None
         answer = at.engine.explain(case, step, actor=who, form=given, run=run)
-        at.screen.document({"allowed": answer.allowed, "reasons": answer.reasons, "questions": question_json(fields)})
+        reasons = speakable(answer.reasons)
+        at.screen.document({"allowed": answer.allowed, "reasons": reasons, "questions": question_json(fields)})
         if answer.allowed:
             at.screen.say("allowed" if given is not None or not fields else "allowed_so_far")
         else:
             at.screen.say("not_allowed")
-            for one in answer.reasons:
+            for one in reasons:
                 at.screen.lines(reason_lines(one, shipped_words(), at.screen.lang))
         at.screen.lines(question_lines(fields, at.screen))
         return GOOD if answer.allowed else NO

@@ -1,7 +1,7 @@
 """One place that turns what went wrong into a code, a sentence, what to do, and an exit status."""
 
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -16,6 +16,8 @@ from stegvis.routines.text import Lang, Text, Words, fill
 BAD: Final = 2
 MISTYPED: Final = {"missing", "invalid", "unknown"}
 """Kinds of reasons that are about how the command was written, and not about the case."""
+
+FOLDERS: Final = ("adapters", "engine", "routines")
 
 INSTANTS: Final = ("at", "last")
 """Details that are instants, shown on the Swedish clock."""
@@ -63,11 +65,16 @@ def told(error: Exception, words: Words) -> Told:
     """What to say of an error. One that nobody foresaw is told by its kind and place, never by its words."""
     if not isinstance(error, StegvisError):
         return _told("unexpected", words, 3, {"kind": type(error).__name__, "place": _place(error)})
+    if isinstance(error, BadDefinition):
+        # What only warns did not keep anything from loading.
+        errors = tuple(one for one in error.findings if one.severity == "error")
+        details = {**error.details, "findings": len(errors)}
+        return _told(error.reason, words, error.exit, details)._replace(findings=errors)
     said = _told(error.reason, words, error.exit, error.details, family=type(error).code)
     if isinstance(error, Refused):
-        mistyped = all(one.kind in MISTYPED for one in error.reasons)
-        return said._replace(reasons=error.reasons, exit=BAD if mistyped else error.exit)
-    return said._replace(findings=error.findings) if isinstance(error, BadDefinition) else said
+        mistyped = any(one.kind in MISTYPED for one in error.reasons)
+        return said._replace(reasons=speakable(error.reasons), exit=BAD if mistyped else error.exit)
+    return said
 
 
 def _told(code: str, words: Words, exit_: int, details: Mapping[str, Detail], *, family: str = "stegvis") -> Told:
@@ -86,11 +93,15 @@ def _said(name: str, value: Detail) -> str:
 def _place(error: Exception) -> str:
     """The innermost line of ours."""
     root = Path(__file__).resolve().parents[2]
-    for frame in reversed(traceback.extract_tb(error.__traceback__)):
-        path = Path(frame.filename).resolve()
-        if path.is_relative_to(root):
-            return f"{path.relative_to(root).as_posix()}:{frame.lineno}"
-    return "?"
+    ours = {path: path.relative_to(root) for folder in FOLDERS for path in (root / folder).rglob("*.py")}
+    frames = reversed(traceback.extract_tb(error.__traceback__))
+    found = ((ours.get(Path(frame.filename).resolve()), frame.lineno) for frame in frames)
+    return next((f"{path.as_posix()}:{line}" for path, line in found if path is not None), "?")
+
+
+def speakable(reasons: Sequence[Reason]) -> tuple[Reason, ...]:
+    """Reasons without what was typed: the name of a question that no form has is not ours, and may be anything."""
+    return tuple(one._replace(about=None) if one.code == "unknown_field" else one for one in reasons)
 
 
 def reason_lines(one: Reason, words: Words, lang: Lang) -> Iterator[str]:

@@ -43,8 +43,10 @@ def replay_lines(found: Replay, screen: Screen) -> Iterator[str]:
         yield _step_line(step, screen)
     for version, code in found.faults:
         yield fault_line(Fault(code, None, version), screen)
-    for verdict in (one for one in VERDICTS if found.count(one)):
-        yield screen.word("verdict_count", verdict=screen.word(f"verdicts.{verdict}"), count=found.count(verdict))
+    for verdict in VERDICTS:
+        count = found.count(verdict)
+        if count:
+            yield screen.word("verdict_count", verdict=screen.word(f"verdicts.{verdict}"), count=count)
     yield screen.word("replay_sound" if found.sound else "replay_unsound", count=len(found.steps))
 
 
