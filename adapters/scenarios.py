@@ -93,7 +93,7 @@ class _Stage:
         self.scenario, self.document, self.engine, self.story = scenario, document, engine, story
         self.now = datetime.fromisoformat(scenario.start)
         engine.clock = lambda: self.now.astimezone(UTC)
-        self.nonce = engine.entropy(8).hex()
+        self.nonce = "".join(chr(ord("a") + byte % 26) for byte in engine.entropy(12))
         self.cases: dict[str, Place] = {}
         self.looked: dict[tuple[str, str], Guide] = {}
         self.actors = {

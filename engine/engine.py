@@ -385,7 +385,8 @@ class Engine:
         tries: int = TRIES,
     ) -> Receipt:
         self._vouched(actor)
-        if not is_reference(key):
+        # The engine's own keys hold random digits, a few of which in ten thousand look like a personal number.
+        if command.message is None and not is_reference(key):
             raise BadInput("not_a_reference", field="key")
         asked = self._digest(actor.organisation, messages.command_bytes(command, case))
         known = self.store.answer(actor.organisation, actor.id, key)
