@@ -9,7 +9,7 @@ import orjson
 
 from stegvis.engine.engine import Refused
 from stegvis.engine.ports import Store
-from stegvis.engine.values import Actor, Head, Run
+from stegvis.engine.values import Actor, Case, Head, Run
 from stegvis.routines.form import Field
 from stegvis.routines.library import Library
 from stegvis.routines.rules import Move
@@ -76,6 +76,12 @@ class Player:
 
     def cases(self) -> list[tuple[str, str]]:
         return [(one, case) for one in ORGANISATIONS for case in self.world.store.cases(one)]
+
+    def whole(self, organisation: str, case: str) -> Case:
+        """The case as it stands."""
+        held = self.world.engine.files.case(organisation, case)
+        assert held is not None
+        return held.case
 
     def heads(self, organisation: str, case: str) -> list[Head]:
         """What stands open in a case's records."""
