@@ -106,10 +106,13 @@ def _clocks(due: Mapping[str, Due], changes: Iterable[DueChange]) -> Mapping[str
 
 
 def _moved(run: Run, head: Head, body: Mapping[str, object], version: int) -> Run:
-    facts, said, corrected, pending = run.facts, run.said, run.corrected, run.pending
-    target = head.get("to", run.state)
-    if target != run.state:
-        pending = None
+    # Unpacked and packed again in one go: folding a whole log comes down to this function.
+    id, routine, rules, state, person, begun, ended, facts, due, holder, pending, owed, sent, origin, mended, said = run
+    target = head.get("to", state)
+    if target != state:
+        pending = ended = None
+    if head.get("end", False):
+        ended = run.ended or head["hap"]
     given = cast("Mapping[str, Value]", body.get("facts", _NOTHING))
     if head.get("step") == "propose":
         pending = Pending(head.get("trg", ""), head["actor"], head["role"], head["at"], given)
@@ -117,26 +120,16 @@ def _moved(run: Run, head: Head, body: Mapping[str, object], version: int) -> Ru
         facts = {**_kept(facts, body.get("form")), **given}
         said = {**said, **dict.fromkeys(given, version)}
         if "corr" in head:
-            corrected = {**corrected, **dict.fromkeys(given, head.get("corr", ""))}
-    hof = head.get("hof")
-    owed = run.owed if "owed" not in head and "paid" not in head else _owing(run.owed, head)
+            mended = {**mended, **dict.fromkeys(given, head.get("corr", ""))}
+    if "due" in head:
+        due = _clocks(due, head["due"])
+    if "hof" in head:
+        sent = _handed(sent, head, head["hof"])
+    if "owed" in head or "paid" in head:
+        owed = _owing(owed, head)
+    person, holder = head.get("person", person), head.get("hold", holder)
     return Run(
-        run.id,
-        run.routine,
-        run.rules,
-        target,
-        head.get("person", run.person),
-        run.opened,
-        _ended(run, head, target),
-        facts,
-        _clocks(run.due, head.get("due", ())) if "due" in head else run.due,
-        head.get("hold", run.holder),
-        pending,
-        owed,
-        run.sent if hof is None else _handed(run.sent, head, hof),
-        run.origin,
-        corrected,
-        said,
+        id, routine, rules, target, person, begun, ended, facts, due, holder, pending, owed, sent, origin, mended, said
     )
 
 
@@ -147,12 +140,6 @@ def _kept(facts: Facts, form: object) -> Facts:
     mark = f"{form}."
     earlier = [name for name in facts if name.startswith(mark)]
     return {name: value for name, value in facts.items() if name not in earlier} if earlier else facts
-
-
-def _ended(run: Run, head: Head, target: str) -> str | None:
-    if head.get("end", False):
-        return run.ended or head["hap"]
-    return run.ended if target == run.state else None
 
 
 def _owing(owed: Mapping[str, tuple[str, ...]], head: Head) -> Mapping[str, tuple[str, ...]]:
