@@ -137,11 +137,18 @@ def _there(path: Path, about: Subject, rules: Rules, flow: Flow, have: dict[Path
     elif path[0] == "deadlines":
         start = about.routine.deadlines[str(path[1])].starts[int(path[3])]
         on = start.on if isinstance(start, Start) else start
-        moves = [one for one in flow.taken.values() if one.trigger == on or (one.kind == "approve" and one.base == on)]
+        moves = [one for one in flow.taken.values() if on in _called(one)]
     else:
         return next((one for place, one in have.items() if path[: len(place)] == place), None)
     found = [during(rules, move, flow.have.get(move.source, frozenset())) for move in moves]
     return frozenset[str]().union(*found) if found else None
+
+
+def _called(move: Move) -> tuple[str, ...]:
+    """The names under which a deadline knows a compiled step."""
+    if move.kind == "propose":
+        return (f"{move.base}.propose",)
+    return (move.base, move.trigger) if move.kind == "approve" else (move.trigger,)
 
 
 def _others(about: Subject, have: dict[Path, Have | None], anywhere: Have) -> Iterator[tuple[Path, str, Have | None]]:

@@ -69,6 +69,8 @@ def possible(rules: Rules, move: Move, have: Have, *, overrides: bool) -> bool:
 
 def done(rules: Rules, name: str) -> str:
     """The compiled step with which a declared one has been done: its approval, when a second person is asked first."""
+    if name.endswith(".propose"):
+        return name.removesuffix(".propose")
     moves = (move for steps in rules.moves.values() for move in steps.values())
     return f"{name}.approve" if any(move.trigger == name and move.kind == "propose" for move in moves) else name
 
