@@ -202,6 +202,8 @@ BROKEN = [
     ("scenario-clock-back", "- after: P1D", '- at: §"2026-03-28T23:50+01:00"'),
     ("scenario-no-case", "    then: {changed: 0}", "    §then: {changed: 0, version: 1}"),
     ("scenario-action", "- tick: skola\n    then", "- §tick: skola\n    deliver: skola\n    then"),
+    ("scenario-action", "steps:\n", "steps:\n  - §skola\n"),
+    ("scenario-value", '"2026-03-28T23:50+01:00"', '§"2026-02-30T23:50+01:00"'),
     ("scenario-value", "- after: P1D", '- §after: P1D\n    at: "2026-04-01T08:00+02:00"'),
     ("scenario-never-looked", "who: kurator\n    take: tell", "who: mottagare\n    last_look: §true\n    take: tell"),
 ]
@@ -242,7 +244,9 @@ SHAPES = {"scenario-action", "scenario-key", "scenario-missing", "scenario-value
 
 
 @pytest.mark.parametrize(
-    "fault", [one for one in BROKEN if one[0] in SHAPES], ids=lambda fault: "-".join(fault[2].split())
+    "fault",
+    [one for one in BROKEN if one[0] in SHAPES and "02-30" not in one[2]],
+    ids=lambda fault: "-".join(fault[2].split()),
 )
 def test_the_schema_refuses_the_shapes_that_the_models_refuse(fault: tuple[str, ...]) -> None:
     text = TOY.read_text("utf-8")
