@@ -188,9 +188,12 @@ def _guards(ask: Ask, rules: Rules, move: Move, found: Judgement, open_facts: fr
         if held is None and open_facts and _rests(guard.condition, facts) & open_facts:
             continue
         out: Outcome = "true" if held else "unknown" if held is None else "false"
-        if held is not True and _overridden(ask, guard, found):
-            out = "overridden"
-        found.guards.append({"id": guard.guard.id, "ver": guard.version, "out": out})
+        role = _overridden(ask, guard, found) if held is not True else None
+        result: GuardResult = {"id": guard.guard.id, "ver": guard.version, "out": out}
+        if role is not None:
+            result["out"] = out = "overridden"
+            result["by"] = role
+        found.guards.append(result)
         found.reads.append((guard.guard.id, {name: facts.get(name) for name in guard.needs}))
         if out in {"false", "unknown"}:
             found.reasons.append(_why(ask, rules, guard, facts, held))
@@ -209,21 +212,23 @@ def _rests(condition: Condition, facts: Facts) -> frozenset[str]:
     return frozenset(name for leaf in leaves if leaf.outcome == "unknown" for name in leaf.names)
 
 
-def _overridden(ask: Ask, guard: CompiledGuard, found: Judgement) -> bool:
+def _overridden(ask: Ask, guard: CompiledGuard, found: Judgement) -> str | None:
+    """The role in which the actor steps over the guard; None where they do not."""
     why = ask.command.overrides.get(guard.guard.id)
     if why is None:
-        return False
+        return None
     override, library = guard.guard.override, ask.library
+    roles = ask.actor.roles & set(override.by) if override is not None else frozenset[str]()
     if override is None:
         found.reasons.append(reason(library, "no_override", "forbidden", guard.guard.id))
-    elif not ask.actor.roles & set(override.by):
-        roles = roles_text(library, override.by)
-        found.reasons.append(reason(library, "override_role", "not_you", guard.guard.id, roles=roles))
+    elif not roles:
+        titles = roles_text(library, override.by)
+        found.reasons.append(reason(library, "override_role", "not_you", guard.guard.id, roles=titles))
     elif not why.strip() or len(why) > LONGEST_REASON:
         found.reasons.append(reason(library, "override_reason", "missing", guard.guard.id))
     else:
-        return True
-    return False
+        return min(roles)
+    return None
 
 
 def _lead(ask: Ask, rules: Rules, move: Move, found: Judgement) -> None:

@@ -13,7 +13,7 @@ from stegvis.routines.errors import StegvisError
 from stegvis.routines.library import Library
 from stegvis.routines.rules import Move, Rules
 
-from .decide import CLOCK, decide, rules_of
+from .decide import decide, rules_of
 from .evolve import evolve
 from .instants import moment_of
 from .values import Actor, Case, Command, Denied, Event, Facts, HandOffHead, Head, Message
@@ -156,17 +156,18 @@ def _difference(again: Event, event: Event) -> str | None:
     return None
 
 
-def _guards(guards: Sequence[Mapping[str, str]] | None) -> list[tuple[str, str, str]]:
-    return [(guard["id"], guard["ver"], guard["out"]) for guard in guards or ()]
+def _guards(guards: Sequence[Mapping[str, str]] | None) -> list[tuple[str | None, ...]]:
+    """How guards came out, without the commitments, which the shell makes."""
+    return [tuple(guard.get(name) for name in ("id", "ver", "out", "by")) for guard in guards or ()]
 
 
 def _actor(head: Head) -> Actor:
     """The actor as far as the step needed them, as the host vouched for them then."""
     powers = {head["dlg"]} if "dlg" in head else set[str]()
-    roles = CLOCK.roles if head.get("role") == "clock" else {head.get("role", "")}
+    stepped = {guard["by"] for guard in head.get("guards", ()) if "by" in guard}
     return Actor(
         head["actor"],
-        roles=set(roles),
+        roles={head["role"], *stepped},
         unit=head["unit"],
         organisation=head["org"],
         delegations=powers,

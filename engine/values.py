@@ -6,7 +6,7 @@ Instants are text in one form (see ports.py); a *person* is an opaque key, never
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple, Required, TypeAlias, TypedDict
+from typing import Any, Literal, NamedTuple, NotRequired, Required, TypeAlias, TypedDict
 
 from stegvis.routines.form import Value
 from stegvis.routines.text import Text
@@ -201,11 +201,12 @@ Outcome: TypeAlias = Literal["true", "false", "unknown", "overridden"]
 
 
 class GuardResult(TypedDict):
-    """How a guard came out; ``ver`` pins the wording of its condition."""
+    """How a guard came out; ``ver`` pins the wording of its condition, ``by`` is the role that stepped over it."""
 
     id: str
     ver: str
     out: Outcome
+    by: NotRequired[str]
 
 
 class DueChange(TypedDict, total=False):
