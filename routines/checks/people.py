@@ -29,10 +29,7 @@ def _two(about: Subject, doers: Iterable[str], seconds: Iterable[str]) -> bool:
     """Whether two different people can hold the two parts: not when both are one role that a single person has."""
     single = {name for name, role in about.world.roles.roles.items() if role.single}
     return any(
-        first != second or first not in single
-        for first in doers
-        for second in seconds
-        if CLOCK not in {first, second}
+        first != second or first not in single for first in doers for second in seconds if CLOCK not in {first, second}
     )
 
 
