@@ -56,6 +56,17 @@ def form(fields: Mapping[str, Field], chance: Random, *, wild: float = 0.03) -> 
     return {name: answer(field, chance, wild=wild) for name, field in asked.items()}
 
 
+def _weight(move: Move) -> int:
+    """How often a step is tried: what leads on oftener than what leads back or stays."""
+    return (
+        8
+        if move.kind in {"step", "approve"} and set(move.targets) != {move.source}
+        else 2
+        if move.kind != "acute"
+        else 1
+    )
+
+
 class Player:
     """Plays the toys in a world of its own; ``done`` counts what was accepted and ``refused`` what was not."""
 
@@ -125,7 +136,7 @@ class Player:
             moves = [move for there in rules.moves.values() for move in there.values()]
         if not moves:
             return
-        move = chance.choice(moves)
+        move = chance.choices(moves, [_weight(move) for move in moves])[0]
         fields = move.fields
         if move.kind == "acute":
             fields = self.world.library.versions["alarm"][0].opening.fields
