@@ -78,13 +78,13 @@ class Story:
     def _folded(self, guide: Guide) -> Iterator[str]:
         """The guide's lines. Of what it knows and offers, items that this story has shown before are only counted."""
         told = self._told.setdefault(guide.routine, set())
-        never = self.library.words["guide.never"](self.lang) + ":"
+        whole = {self.library.words[f"guide.{name}"](self.lang) + ":" for name in ("never", "proposed")}
         for number, paragraph in enumerate(guide.text(self.lang).split("\n\n")):
             lines = paragraph.splitlines()
             if number:
                 yield ""
             yield lines[0]
-            if number < _ALWAYS or lines[0] == never:
+            if number < _ALWAYS or lines[0] in whole:
                 yield from lines[1:]
                 continue
             items = [(self._gist(item), item) for item in _items(lines[1:])]
