@@ -12,7 +12,7 @@ from typing import Any, BinaryIO, Final
 import orjson
 import structlog
 
-from stegvis.engine.engine import Telling
+from stegvis.engine.desk import Telling
 
 FIELDS: Final = ("event", "timestamp", "case", "run", "version", "organisation")
 """Everything a line can hold. The first is the event's code; the second is when the line was written, UTC."""

@@ -11,7 +11,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
-from stegvis.engine.engine import Engine, Receipt, Refused
+from stegvis.engine.answers import Receipt, Refused
+from stegvis.engine.engine import Engine
 from stegvis.engine.guide import Guide
 from stegvis.engine.messages import head_of
 from stegvis.engine.ports import Entropy, Sealer, Store

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
-from stegvis.engine.engine import Receipt, Refused
+from stegvis.engine.answers import Receipt, Refused
 
 from .desk import Desk, actor, desk, instant
 from .errors import reason_lines, speakable, told

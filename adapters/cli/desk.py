@@ -21,7 +21,7 @@ from .options import Acting, Kept, Read, Shown
 from .screen import Screen, language
 
 if TYPE_CHECKING:
-    from stegvis.engine.engine import Telling
+    from stegvis.engine.desk import Telling
 
     from ..sql import SqlStore
 
@@ -129,22 +129,23 @@ def actor(acting: Acting, known: Library) -> Actor:
             raise BadInput("not_a_reference", field=name)
     if not isinstance(organisation, str) or organisation not in known.organisations.organisations:
         raise NotFound("unknown_organisation", known=", ".join(known.organisations.organisations))
+    delegations = known.roles.delegations
     return Actor(
         cast("str", id_),
-        roles=_known("unknown_role", roles, known.roles.roles),
+        roles=_known(roles, known.roles.roles, NotFound("unknown_role", known=", ".join(known.roles.roles))),
         unit=cast("str", unit),
         organisation=organisation,
-        delegations=_known("unknown_delegation", powers, known.roles.delegations),
+        delegations=_known(powers, delegations, NotFound("unknown_delegation", known=", ".join(delegations))),
         qualified=acting.qualified or said.get("qualified") is True,
     )
 
 
-def _known(code: str, given: object, known: Mapping[str, object]) -> set[str]:
+def _known(given: object, known: Mapping[str, object], unknown: NotFound) -> set[str]:
     if not isinstance(given, list | tuple):
         raise BadInput("bad_actor")
     for one in cast("list[object]", given):
         if not isinstance(one, str) or one not in known:
-            raise NotFound(code, known=", ".join(known))
+            raise unknown
     return set(cast("list[str]", given))
 
 

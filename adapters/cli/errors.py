@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from stegvis.engine.engine import Refused
+from stegvis.engine.answers import Refused
 from stegvis.engine.guide_view import plain_json
 from stegvis.engine.saying import say_instant
 from stegvis.engine.values import Reason

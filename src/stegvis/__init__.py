@@ -11,7 +11,8 @@ Every change goes through ``Engine.open``, ``take``, ``correct``, ``receive`` or
 do now, why, by when, and why not; ``Engine.explain`` asks about one step; ``Engine.replay`` judges a case anew.
 """
 
-from stegvis.engine.engine import Answer, Engine, Receipt, Refused
+from stegvis.engine.answers import Answer, Receipt, Refused
+from stegvis.engine.engine import Engine
 from stegvis.engine.guide import Guide
 from stegvis.engine.replay import Replay, Step
 from stegvis.engine.values import Actor, Case, Message, Reason, Run

@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stegvis.adapters.memory import MemoryStore
-from stegvis.engine.engine import Engine, Receipt, Refused
+from stegvis.engine.answers import Receipt, Refused
+from stegvis.engine.engine import Engine
 from stegvis.engine.guide import Guide
 from stegvis.engine.instants import moment_of
 from stegvis.engine.values import Actor, Message, Run

@@ -8,7 +8,8 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from stegvis.adapters.memory import MemoryStore
-from stegvis.engine.engine import Engine, Receipt, Refused
+from stegvis.engine.answers import Receipt, Refused
+from stegvis.engine.engine import Engine
 from stegvis.engine.instants import text_of
 from stegvis.engine.values import Actor, Case, Message, Run
 from stegvis.routines.library import shipped

@@ -7,7 +7,7 @@ from typing import cast
 
 import orjson
 
-from stegvis.engine.engine import Refused
+from stegvis.engine.answers import Refused
 from stegvis.engine.ports import Store
 from stegvis.engine.values import Actor, Case, Head, Run
 from stegvis.routines.form import Field

@@ -5,7 +5,7 @@ from typing import cast
 import orjson
 import pytest
 
-from stegvis.engine.engine import Refused
+from stegvis.engine.answers import Refused
 from stegvis.engine.values import Head
 
 from .toys import HEAD, KURATOR, LEADER, SCHOOL, SOCIAL, WORKER, World

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stegvis.engine.clocks import limit, next_stop, reminders
-from stegvis.engine.engine import Refused
+from stegvis.engine.answers import Refused
 from stegvis.engine.instants import moment_of, text_of
 from stegvis.engine.values import Due, DueChange
 from stegvis.routines.model import Deadline

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stegvis.engine.engine import Engine, Refused
+from stegvis.engine.answers import Refused
+from stegvis.engine.engine import Engine
 from stegvis.engine.ports import OutboxRow
 from stegvis.engine.values import Head, Message
 from stegvis.routines.errors import BadInput, NotFound, StegvisError

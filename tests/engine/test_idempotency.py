@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stegvis.engine.engine import Receipt, Refused
+from stegvis.engine.answers import Receipt, Refused
 from stegvis.routines.errors import BadInput, KeyReused, Stale
 
 from .toys import COLLEAGUE, FIRST, KURATOR, LEADER, SCHOOL, SOCIAL, WORKER, World

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stegvis.engine.engine import Refused
+from stegvis.engine.answers import Refused
 from stegvis.engine.values import Actor
 
 from .toys import HEAD, KURATOR, LEADER, MANAGER, OTHER, SCHOOL, SOCIAL, WORKER, Data, World, toys

@@ -9,7 +9,8 @@ from random import Random
 from typing import Any
 
 from stegvis.adapters.memory import MemoryStore
-from stegvis.engine.engine import Engine, Receipt
+from stegvis.engine.answers import Receipt
+from stegvis.engine.engine import Engine
 from stegvis.engine.ports import Sealer, Store
 from stegvis.engine.values import Actor, Case, Run
 from stegvis.routines.library import SHIPPED, Library, assemble

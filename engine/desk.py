@@ -1,0 +1,210 @@
+"""The desk: one command from its arrival to its receipt, one look from its request to its being noted."""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+
+from stegvis.routines.errors import BadInput, Broken, KeyReused, Stale
+from stegvis.routines.form import is_reference
+
+from . import messages
+from .answers import Receipt, Refused
+from .asking import Ask, asking
+from .decide import decide, rules_of, run_of
+from .evolve import fold
+from .files import HELD, Files, Held
+from .instants import text_of
+from .judge import glance
+from .lookups import Lookups
+from .ports import AnswerRow
+from .reasons import reason
+from .sealing import unseal
+from .values import Accepted, Actor, Case, Command, Denied, Reason, Run
+
+Telling = Callable[[str, Mapping[str, str | int]], None]
+"""Told after each commit: what happened (a code) and open keys; never what somebody wrote."""
+
+
+TRIES = 5
+"""How often a command is judged anew when somebody else was faster."""
+
+COMMANDS = "commands"
+"""The unit whose key makes digests of commands."""
+
+
+class Desk:
+    """Takes commands and looks, for the engine.
+
+    Args:
+        files: the cases, in and out of the store.
+        tell: operational log, told after each commit.
+    """
+
+    def __init__(self, files: Files, tell: Telling | None) -> None:
+        self.files = files
+        self.lookups = Lookups(files)
+        self._tell = tell
+        self._known: set[Actor] = set()
+
+    def do(
+        self,
+        command: Command,
+        actor: Actor,
+        key: str,
+        case: str | None,
+        *,
+        expect: int | None = None,
+        tries: int = TRIES,
+    ) -> Receipt:
+        self.vouched(actor)
+        # The engine's own keys hold random digits, a few of which in ten thousand look like a personal number.
+        if command.message is None and not is_reference(key):
+            raise BadInput("not_a_reference", field="key")
+        asked = self._digest(actor.organisation, messages.command_bytes(command, case))
+        known = self.files.store.answer(actor.organisation, actor.id, key)
+        if known is not None:
+            return self._again(known, asked, actor)
+        now = self.files.clock()
+        held = self._held(actor, case, command, now)
+        before = held.case if held is not None else None
+        if before is not None and expect is not None and expect != before.version:
+            messages.stale(before)
+        library = self.files.library_for(before)
+        whole = self.lookups.whole(command._replace(digest=asked), library, before, actor, now)
+        decision = decide(library, before, whole, actor, now)
+        if isinstance(decision, Denied):
+            self._denied(actor, now, whole, case, decision.reasons)
+            raise Refused(decision.reasons)
+        try:
+            told = self.files.commit(actor.organisation, held, decision, AnswerRow(actor.id, key, asked, "", 0, ""))
+        except KeyReused:
+            known = self.files.store.answer(actor.organisation, actor.id, key)
+            if known is None:
+                raise
+            return self._again(known, asked, actor)
+        except Stale:
+            # Somebody was faster. Who did not say which version they looked at is judged anew on where the case stands.
+            if expect is not None or case is None or tries == 0:
+                raise
+            return self.do(command, actor, key, case, tries=tries - 1)
+        return self._done(decision, told, actor)
+
+    def _done(self, decision: Accepted, told: AnswerRow, actor: Actor) -> Receipt:
+        head = decision.events[-1].head
+        said = {"case": told.case, "run": head["run"], "version": told.version, "organisation": actor.organisation}
+        self.say(head["type"], said)
+        state = decision.case.runs[head["run"]].state if decision.case is not None else ""
+        return Receipt(told.case, head["run"], told.version, state, told.record)
+
+    def tick(self, actor: Actor, case: str, moment: datetime) -> bool:
+        for _ in range(TRIES):
+            held = self.files.case(actor.organisation, case)
+            if held is None:
+                raise Broken("deadline_without_case")
+            if text_of(moment) < held.case.at:
+                return False  # somebody's clock is ahead of this one; the next tick finds the case again
+            fresh = self.files.entropy(16).hex()
+            command = Command(kind="tick", run="", trigger="tick", case=case, fresh=fresh)
+            decision = decide(self.files.library_for(held.case), held.case, command, actor, moment)
+            if not isinstance(decision, Accepted) or not decision.events:
+                return False
+            try:
+                self._done(decision, self.files.commit(actor.organisation, held, decision, None), actor)
+            except Stale:
+                continue
+            return True
+        return False
+
+    def say(self, event: str, said: Mapping[str, str | int]) -> None:
+        if self._tell is not None:
+            self._tell(event, said)
+
+    def vouched(self, actor: Actor) -> None:
+        """What a host says of an actor stands open in every record: keys and known roles, never a name.
+
+        Raises:
+            BadInput: ``not_a_reference`` (id, unit), ``unknown_role``, ``unknown_delegation``.
+        """
+        if actor in self._known:
+            return
+        for field, value in (("actor", actor.id), ("unit", actor.unit)):
+            if not is_reference(value):
+                raise BadInput("not_a_reference", field=field)
+        roles = self.files.library.roles
+        if not actor.roles <= roles.roles.keys():
+            raise BadInput("unknown_role")
+        if not actor.delegations <= roles.delegations.keys():
+            raise BadInput("unknown_delegation")
+        if len(self._known) >= HELD:
+            self._known.clear()
+        self._known.add(actor)
+
+    def _digest(self, organisation: str, said: bytes) -> str:
+        """A digest that tells nothing: keyed, since a form of three boxes could be guessed from a bare one."""
+        log = self.files.origin(organisation)
+        self.files.keys.ensure(log, COMMANDS)
+        return self.files.keys.mac(log, COMMANDS, said).hex()
+
+    def _again(self, known: AnswerRow, asked: str, actor: Actor) -> Receipt:
+        """The answer that the same command got the first time."""
+        if known.digest != asked:
+            raise KeyReused
+        rows = self.files.store.case_records(actor.organisation, known.case)
+        events = [unseal(row.body, None) for row in rows if (row.cseq or 0) <= known.version]
+        then = fold(events)
+        if then is None or then.version != known.version:
+            raise Broken("answer_without_record")
+        run = events[-1].head["run"]
+        return Receipt(known.case, run, known.version, then.runs[run].state, known.record)
+
+    def _held(self, actor: Actor, case: str | None, command: Command, now: datetime) -> Held | None:
+        """The case at hand; an unknown one and one of another organisation answer alike, and are noted alike."""
+        if case is None:
+            return None
+        held = self.files.case(actor.organisation, case) if _is_id(case) else None
+        if held is None:
+            no = (reason(self.files.library, "unknown_case", "unknown"),)
+            self._denied(actor, now, command, case, no)
+            raise Refused(no)
+        return held
+
+    def seen(self, case: str, actor: Actor) -> Case:
+        self.vouched(actor)
+        held = self._held(actor, case, Command(kind="take", run="", trigger="guide"), self.files.clock())
+        assert held is not None  # noqa: S101 - a case was asked for
+        return held.case
+
+    def looking(self, case: Case, run: Run, actor: Actor, now: datetime, trigger: str = "guide") -> Ask:
+        """An actor looking at a run, with what derived facts need looked up."""
+        library = self.files.library_for(case)
+        rules = rules_of(library, run)
+        outside = self.lookups.outside(rules, tuple(rules.routine.derived), actor.organisation, run, now)
+        command = Command(kind="take", run=run.id, trigger=trigger, outside=outside)
+        return asking(library, command, actor, now)
+
+    def reasons(self, case: Case, ask: Ask, form: Mapping[str, object] | None) -> Sequence[Reason]:
+        run = run_of(case, ask.command.run)
+        rules = rules_of(ask.library, run)
+        move = rules.move(run.state, ask.command.trigger)
+        if move is not None and form is None:
+            return glance(ask, rules, move, run).reasons
+        command = ask.command._replace(form=form or {}, fresh=self.files.entropy(16).hex(), case=case.id)
+        decision = decide(ask.library, case, command, ask.actor, ask.now)
+        return decision.reasons if isinstance(decision, Denied) else ()
+
+    def _denied(
+        self, actor: Actor, now: datetime, command: Command, case: str | None, reasons: Sequence[Reason]
+    ) -> None:
+        safe = case if case is not None and _is_id(case) else None
+        trigger = command.trigger if is_reference(command.trigger) else "?"
+        self.note(actor, "transition.denied", now, case=safe, trg=trigger, why=sorted({one.code for one in reasons}))
+
+    def note(self, actor: Actor, kind: str, now: datetime, **more: object) -> None:
+        """Write into the access stream, before anything is shown; an unknown organisation has no log to write to."""
+        self.vouched(actor)
+        said = {name: value for name, value in more.items() if value is not None}
+        self.files.note(actor, {"type": kind, "at": text_of(now), **said})
+
+
+def _is_id(case: str) -> bool:
+    """Whether it can be the id of a case: anything else is not looked up, and not repeated in the log."""
+    return len(case) == 32 and set(case) <= set("0123456789abcdef")  # noqa: PLR2004 - 128 bits in hex
