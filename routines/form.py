@@ -56,6 +56,8 @@ class Form(Model):
 _FIRST_YEAR, _LAST_YEAR = 1900, 2099
 """Both left out, so that counting from an instant near the edge stays within what limits are counted for."""
 _REFERENCE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,127}\Z")
+_RANDOM = re.compile(r"[0-9a-f]{32}|[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
+"""128 bits in hex, also as a UUID: a few in ten thousand hold digits that would pass for a personal number."""
 _IDENTITY = re.compile(r"(?<![0-9])(?:[0-9]{2})?([0-9]{2})(0[0-9]|1[0-2])([0-9]{2})[-+]?([0-9]{4})(?![0-9])")
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\x80-\x9f\ud800-\udfff\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 
@@ -78,7 +80,7 @@ def is_reference(value: object) -> bool:
 
 def holds_personal_number(text: str) -> bool:
     """Whether some digits are a personal or coordination number: a possible day, and the right check digit."""
-    return any(_is_personal_number("".join(found.groups())) for found in _IDENTITY.finditer(text))
+    return any(_is_personal_number("".join(found.groups())) for found in _IDENTITY.finditer(_RANDOM.sub("", text)))
 
 
 def _is_personal_number(digits: str) -> bool:
