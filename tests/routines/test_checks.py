@@ -1,6 +1,7 @@
 """Every rule of the checks: good definitions have no fault, and a small change to them gives one, in its place."""
 
 import re
+import time
 from datetime import date
 from pathlib import Path
 from typing import cast, get_args
@@ -11,6 +12,7 @@ from stegvis.routines import condition_reader, reader
 from stegvis.routines.checks import check
 from stegvis.routines.checks.page import Rule, within
 from stegvis.routines.findings import Catalogue, Finding, Mark, catalogue, say, what_to_do
+from stegvis.routines.library import SHIPPED
 from stegvis.routines.reader import read_file
 from stegvis.routines.sources import Sources
 from stegvis.routines.text import Lang
@@ -147,3 +149,12 @@ def test_a_place_in_a_text_is_followed_through_the_file(
     assert isinstance(document.data, dict)
     assert list(document.data.values()) == [value]
     assert within(written, document.mark(document.data), value, offset) == Mark(*place)
+
+
+def test_what_is_shipped_has_no_fault_and_is_checked_quickly() -> None:
+    before = time.process_time()
+    found = check(Sources([SHIPPED])).findings
+    spent = time.process_time() - before
+    assert [finding for finding in found if finding.severity == "error"] == []
+    assert {finding.rule for finding in found} <= {"contact-unchecked", "deadline-no-escalate"}
+    assert spent < 2  # seconds of processor time; about 0.4 on a machine that does nothing else
