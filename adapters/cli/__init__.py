@@ -7,7 +7,7 @@ from collections.abc import Sequence
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and end the process with its exit status.
 
-    0: good. 1: the answer is no. 2: the input cannot be read. 3: something is broken.
+    0: good. 1: the answer is no. 2: something in the command must be corrected. 3: something is broken.
     """
     try:
         from .app import run  # noqa: PLC0415 - the extra may be missing

@@ -18,7 +18,7 @@ class PlainHelp:
 
     def render_usage(self, console: Console, options: ConsoleOptions, usage: Any) -> None:
         """How the command is written."""
-        said = " ".join(one for one in str(usage).split() if one not in {"[OPTIONS]", "[ARGS]"})
+        said = " ".join(one for one in str(usage).split() if not one.startswith("["))
         self.screen.say("usage", usage=said)
         self.screen.line()
 

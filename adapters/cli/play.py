@@ -1,5 +1,6 @@
 """The command that shows it all: plays stories on a real engine, proves the log, and says what to try next."""
 
+import re
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -57,14 +58,23 @@ def play(*files: Path, db: File = None, quiet: bool = False, read: Read = READ) 
 def _played(at: Desk, file: Path, *, quiet: bool) -> tuple[Scenario, Played]:
     document = read_file(file, file.name)
     scenario = read_scenario(document, at.library)
-    show = None if quiet or at.screen.as_json else at.screen.line
-    played = scenarios.play(document, at.library, at.store, lang=at.screen.lang, show=show)
+
+    def show(line: str) -> None:
+        at.screen.line(_spoken(line))
+
+    heard = None if quiet or at.screen.as_json else show
+    played = scenarios.play(document, at.library, at.store, lang=at.screen.lang, show=heard)
     for one in played.failures:
         says, do = finding_texts(one, shipped_words())
         at.screen.line(f"{place_of(one)} {one.rule}")
         at.screen.line(f"  {says(at.screen.lang)}")
         at.screen.line(f"  {at.screen.word('do', do=do)}")
     return scenario, played
+
+
+def _spoken(line: str) -> str:
+    """A line without its drawn rules, which a screen reader would spell out one by one."""
+    return re.sub("[━│]+ ?", "", line).rstrip()
 
 
 def _proved(at: Desk, told: Sequence[tuple[Scenario, Played]]) -> tuple[Mapping[str, list[Fault]], list[Replay]]:

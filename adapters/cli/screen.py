@@ -6,7 +6,7 @@ import sys
 import textwrap
 from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
-from typing import IO, Final
+from typing import IO
 
 import orjson
 
@@ -16,8 +16,6 @@ from stegvis.routines.sources import Sources, words_of
 from stegvis.routines.text import Lang, Text, Words, fill
 
 from .errors import Told
-
-_BULLETS: Final = ("- ", "│ ")
 
 
 @lru_cache(maxsize=1)
@@ -38,7 +36,7 @@ def wrapped(line: str, width: int | None) -> Iterator[str]:
         return
     inner = line.lstrip()
     indent = " " * min(len(line) - len(inner), width // 4)
-    hanging = indent + "  " * inner.startswith(_BULLETS)
+    hanging = indent + "  " * inner.startswith("- ")
     yield from textwrap.wrap(
         inner, width, initial_indent=indent, subsequent_indent=hanging, break_long_words=False, break_on_hyphens=False
     )
@@ -52,11 +50,15 @@ def _width(out: IO[str]) -> int | None:
 
 
 class Screen:
-    """Prints a command's answer in one language: its lines, or with ``as_json`` its document and nothing else."""
+    """Prints a command's answer in one language: its lines, or with ``as_json`` its document and nothing else.
 
-    def __init__(self, lang: Lang, *, as_json: bool = False) -> None:
+    ``width`` is how many columns there are, the terminal's when left out.
+    """
+
+    def __init__(self, lang: Lang, *, as_json: bool = False, width: int | None = None) -> None:
         self.lang: Lang = lang
         self.as_json = as_json
+        self.width = width
 
     def word(self, name: str, /, **places: Text | str | int) -> str:
         """One of the command line's own texts."""
@@ -69,7 +71,7 @@ class Screen:
     def line(self, line: str = "", *, whole: bool = False) -> None:
         """Print a line; ``whole`` never breaks it, so that it can be copied."""
         if not self.as_json:
-            _print(sys.stdout, [line], whole=whole)
+            _print(sys.stdout, [line], None if whole else self.width or _width(sys.stdout))
 
     def lines(self, lines: Iterable[str]) -> None:
         for line in lines:
@@ -86,17 +88,16 @@ class Screen:
         if self.as_json:
             self.document({"error": {**told.json(), **(more or {})}})
         else:
-            _print(sys.stderr, [*told.lines(shipped_words(), self.lang), *lines])
+            _print(sys.stderr, [*told.lines(shipped_words(), self.lang), *lines], self.width or _width(sys.stderr))
         return told.exit
 
     def missing_extra(self) -> int:
         """Say that the command line's own packages are not installed."""
-        _print(sys.stderr, [self.word("extra_missing")])
+        _print(sys.stderr, [self.word("extra_missing")], _width(sys.stderr))
         return 2
 
 
-def _print(out: IO[str], lines: Iterable[str], *, whole: bool = False) -> None:
-    width = None if whole else _width(out)
+def _print(out: IO[str], lines: Iterable[str], width: int | None) -> None:
     for line in lines:
         for part in wrapped(line, width):
             print(part, file=out)
