@@ -1,5 +1,6 @@
-"""Answers to a form, drawn by hypothesis: right ones by construction, right at the limits that guards care about, and
-wrong ones, each wrong for one known reason.
+"""Answers to a form, drawn by hypothesis: right ones by construction, and wrong ones, each wrong for one known reason.
+
+Right ones keep to the limits that the routine's conditions care about: one below, at, and one above each.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -10,13 +11,14 @@ from typing import NamedTuple, TypeAlias, cast
 from dateutil.relativedelta import relativedelta
 from hypothesis import strategies as st
 
+from stegvis.routines.facttypes import Value
 from stegvis.routines.form import Field
 from stegvis.routines.model import Routine
 from stegvis.routines.rules import steps_of
 
-from .truth import Value, constants, day_of, text_of
+from .truth import constants, day_of, text_of
 
-PLANTED = "Ztjärnqvist"
+PLANTED = "Ztjernqvist"
 """A word in every text that is drawn; it must turn up nowhere but in what is sealed."""
 
 Asked: TypeAlias = Callable[[str, Mapping[str, Value]], bool | None]
@@ -95,7 +97,11 @@ def answer(one: Field, setting: Setting, fact: str = "") -> st.SearchStrategy[Va
             return _numbers(one, limits)
         case "choice":
             options = st.sampled_from(sorted(one.of or ()))
-            return cast("st.SearchStrategy[Value]", st.lists(options, unique=True, max_size=3)) if one.multiple else options
+            return (
+                cast("st.SearchStrategy[Value]", st.lists(options, unique=True, max_size=3))
+                if one.multiple
+                else options
+            )
         case "person":
             return st.sampled_from(setting.persons)
         case "actor":
@@ -123,7 +129,7 @@ def _dates(one: Field, setting: Setting, fact: str, limits: Sequence[Value]) -> 
     today = day_of(setting.now)
     near = [date.fromisoformat(limit) for limit in limits if isinstance(limit, str)]
     near += [today - timedelta(days=limit) for limit in limits if type(limit) is int and abs(limit) < 36500]  # noqa: PLR2004 - a century
-    near += [today]
+    near += [today + timedelta(days=ahead) for ahead in (0, 20, 200)]
     if fact in setting.ages:
         near = [today - relativedelta(years=age) for age in _AGES] + [date(2008, 2, 29)]
     days = {day + timedelta(days=step) for day in near for step in (-1, 0, 1)} | {today - timedelta(days=400)}
@@ -132,7 +138,7 @@ def _dates(one: Field, setting: Setting, fact: str, limits: Sequence[Value]) -> 
 
 def _instants(one: Field, setting: Setting, limits: Sequence[Value]) -> st.SearchStrategy[Value]:
     now = setting.now
-    hours = [limit for limit in limits if type(limit) is int and abs(limit) < 10**6]  # noqa: PLR2004 - a century
+    hours = [limit for limit in limits if type(limit) is int and abs(limit) < 10**6]
     near = [now - timedelta(hours=limit) for limit in (*hours, 0, 1, 30, 24 * 40)]
     near += [datetime.fromisoformat(limit) for limit in limits if isinstance(limit, str)]
     near += [now + timedelta(hours=limit) for limit in (2, 20, 24 * 20)]
@@ -147,7 +153,9 @@ def _row(draw: st.DrawFn, one: Field, setting: Setting) -> dict[str, Value]:
     for name, column in (one.rows or {}).items():
         limits = [value for fact, values in setting.limits.items() if fact.endswith(f".{name}") for value in values]
         if column.required or draw(st.booleans()):
-            row[name] = draw(answer(column, Setting(setting.now, setting.actors, setting.persons, {name: limits}), name))
+            row[name] = draw(
+                answer(column, Setting(setting.now, setting.actors, setting.persons, {name: limits}), name)
+            )
     return row
 
 
@@ -189,7 +197,7 @@ _SPOILT: Mapping[str, tuple[object, ...]] = {
     "boolean": ("true", 1, 0),
     "number": (True, "7", 1.5, 2**60),
     "choice": ("no such option", 3, True),
-    "text": (7, f"{PLANTED}\x00", f"{PLANTED}‮", PLANTED * 2000, "  "),
+    "text": (7, f"{PLANTED}\x00", f"{PLANTED}\u202e", PLANTED * 2000, "  "),
     "person": (PLANTED + " Ek", _PERSONAL_NUMBER, "", 4),
     "actor": (PLANTED + " Ek", _PERSONAL_NUMBER, "", 4),
     "date": ("2026-02-30", "2026-13-01", "20260101", 20260101, "i går"),
@@ -200,7 +208,7 @@ _SPOILT: Mapping[str, tuple[object, ...]] = {
 
 @st.composite
 def wrong_answers(
-    draw: st.DrawFn, fields: Mapping[str, Field], right: Mapping[str, Value], *, form: str = "", late: bool = False
+    draw: st.DrawFn, fields: Mapping[str, Field], right: Mapping[str, Value], *, late: bool = False
 ) -> Filled:
     """A form that was right until one thing was spoilt in it.
 
@@ -208,18 +216,18 @@ def wrong_answers(
         draw: hypothesis gives it.
         fields: the form's questions.
         right: answers that are right.
-        form: the form's name.
         late: the form may be completed afterwards, so a missing answer is no fault.
     """
     given: dict[str, object] = dict(right)
     missing = [name for name in given if fields[name].required and fields[name].when is None] if not late else []
-    how = draw(st.sampled_from(["spoilt", "unknown", *(["missing"] if missing else [])] if given else ["unknown"]))
+    ways = ["spoilt", "unknown", *(["missing"] if missing else [])] if given else ["unknown"]
+    how: str = draw(st.sampled_from(ways))
     if how == "unknown":
         given[draw(st.sampled_from(["no_such_field", PLANTED, "a b"]))] = 1
     elif how == "missing":
         name = draw(st.sampled_from(missing))
-        given[name] = draw(st.sampled_from([None, ...]))
-        if given[name] is ...:
+        given[name] = None
+        if draw(st.booleans()):
             del given[name]
     else:
         name = draw(st.sampled_from(sorted(given)))

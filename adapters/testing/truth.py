@@ -185,9 +185,9 @@ def text_of(moment: datetime) -> str:
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
-def midnight(day: date) -> datetime:
-    """The start of a day in Stockholm."""
-    return datetime.combine(day, time(), _STOCKHOLM).astimezone(UTC)
+def last_instant(said: str) -> str:
+    """An instant, or the last one in Stockholm of a date, as text."""
+    return said if "T" in said else text_of(datetime.combine(date.fromisoformat(said), time.max, _STOCKHOLM))
 
 
 def constants(said: object) -> Iterator[tuple[str, Value]]:
