@@ -5,7 +5,7 @@
 #   make check           linter, formatter, types, layers
 #   make cover           the tests again, with branch coverage of routines/ and engine/
 #   make deep SCALE=1    the large and slow ones; SCALE=0.02 is a smaller run of the same
-#   make bench           figures, each beside its floor
+#   make bench           figures, each beside its floor; ARGS=--write keeps them in docs/performance.md
 #   make clean           remove what was made here, .venv too
 #
 # All of them set up .venv first, once, and again when pyproject.toml or constraints.txt has changed.
@@ -45,8 +45,12 @@ cover: $(READY)
 deep: $(READY)
 	@STEGVIS_SCALE=$(SCALE) $(BIN)/pytest -m deep $(ARGS)
 
-bench: $(READY)
+bench: .venv/bench
 	@$(BIN)/python -m benchmarks $(ARGS)
+
+.venv/bench: $(READY)
+	@$(BIN)/python -m pip install -qq --constraint constraints.txt --group bench
+	@touch $@
 
 clean:
 	@rm -rf .venv build dist src/*.egg-info .coverage .coverage.* .hypothesis .import_linter_cache .pytest_cache .ruff_cache

@@ -1,0 +1,23 @@
+"""One contender, told on standard input what to run: [folder, level, cases] a line."""
+
+import gc
+import json
+import sys
+from importlib import import_module
+from pathlib import Path
+
+from .durable import OURS
+from .peers import PEERS
+
+
+def main() -> None:
+    name = sys.argv[1]
+    contender = OURS[name] if name in OURS else import_module(PEERS[name], __package__).run
+    for line in sys.stdin:
+        folder, level, cases = json.loads(line)
+        gc.collect()
+        print(contender(Path(folder), level, cases), flush=True)
+
+
+if __name__ == "__main__":
+    main()
