@@ -236,22 +236,24 @@ class _Looking:
 
     def _action(self, move: Move) -> Action:
         step = move.step
-        fields = move.fields
+        fields, ways = move.fields, tuple(self._next(branch) for branch in move.branches)
         if move.kind == "acute" and self.rules.routine.acute is not None:
-            fields = self.library.routine(self.rules.routine.acute.routine, self.day).opening.fields
+            others = self.library.routine(self.rules.routine.acute.routine, self.day)
+            fields, then = others.opening.fields, others.routine.states[others.spots[others.opening.targets[0]].origin]
+            ways = (Next(None, self.run.state, then.now),)
         laws = [*step.law, *([step.handoff.basis] if step.handoff is not None else [])]
         found = glance(self.ask, self.rules, move, self.run)
         return Action(
             trigger=move.trigger,
             title=self.title(move),
-            help=step.help,
+            help=step.help if move.kind in {"step", "propose", "complete"} else None,
             who=who_may(self.library, move),
             open=not found.reasons,
             reasons=tuple(found.reasons),
             questions=tuple(question(name, field) for name, field in fields.items()),
             law=tuple(cited(self.library, law, self.day) for law in dict.fromkeys(laws)),
             never=tuple(self.never(never) for never in step.never),
-            next=tuple(self._next(branch) for branch in move.branches),
+            next=ways,
             second_person=move.kind == "propose",
             irreversible=step.irreversible,
             contacts_family=step.contacts_family,
@@ -260,6 +262,8 @@ class _Looking:
     def _next(self, branch: Branch) -> Next:
         state = self.rules.routine.states[self.rules.spots[branch.target].origin]
         then = state.end.title if state.end is not None else self.doing(branch.target)
+        if branch.target == self.run.state:
+            then = self.words["guide.stays"]
         condition = self.words["guide.otherwise"] if branch.otherwise else None
         if branch.condition is not None:
             visible = may_see(self.rules, branch.condition.names, self.ask.actor)

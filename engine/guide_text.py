@@ -25,7 +25,9 @@ def guide_lines(shown: GuideView, words: Words, lang: Lang) -> Iterator[str]:
     yield f"{word('now')}: {shown.now(lang)}"
     yield f"{word('why')}: {shown.why(lang)}"
     for due in shown.due:
-        yield f"{word('due')}: {_due(due, shown, words, lang)}"
+        left = say_left(due.shown, moment_of(shown.at), words)
+        yield f"{word('due')}: {word('due_line', what=due.title, when=say_instant(due.shown), left=left)}"
+        yield f"  {word('due_how', how=_how(due, words, lang))}"
     if shown.waiting is not None:
         yield f"{word('waiting')}: {shown.waiting(lang)}"
     holder = word("holder_you") if shown.mine else shown.holder or word("holder_nobody")
@@ -50,7 +52,8 @@ def guide_lines(shown: GuideView, words: Words, lang: Lang) -> Iterator[str]:
     yield word("clock", when=say_instant(shown.clock)) if shown.clock is not None else word("clock_never")
 
 
-def _due(due: DueView, shown: GuideView, words: Words, lang: Lang) -> str:
+def _how(due: DueView, words: Words, lang: Lang) -> str:
+    """How a deadline is counted: the house's date, the law's, the critical time, and where it stands."""
     parts = [fill(words["guide.due_internal"], {"when": say_instant(due.internal)})(lang)]
     if due.legal is not None:
         parts.append(fill(words["guide.due_legal"], {"when": say_instant(due.legal)})(lang))
@@ -58,12 +61,7 @@ def _due(due: DueView, shown: GuideView, words: Words, lang: Lang) -> str:
         parts.append(words["guide.due_prompt"](lang))
     if due.critical is not None:
         parts.append(fill(words["guide.due_critical"], {"when": say_instant(due.critical)})(lang))
-    parts.append(due.law(lang))
-    left = say_left(due.shown, moment_of(shown.at), words)
-    return fill(
-        words["guide.due_line"],
-        {"what": due.title, "when": say_instant(due.shown), "left": left, "how": ", ".join(parts)},
-    )(lang)
+    return ", ".join([*parts, due.law(lang)])
 
 
 def _actions(shown: GuideView, words: Words, lang: Lang) -> Iterator[str]:

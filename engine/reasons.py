@@ -5,7 +5,7 @@ from typing import Literal
 
 from stegvis.routines.library import Library
 from stegvis.routines.rules import CompiledGuard, Rules
-from stegvis.routines.text import Text, fill, plain
+from stegvis.routines.text import Lang, Text, fill, plain
 
 from .values import Reason
 
@@ -25,15 +25,17 @@ def reason(library: Library, code: str, kind: Kind, about: str | None = None, /,
 
 
 def roles_text(library: Library, roles: Iterable[str]) -> Text:
-    """The titles of some roles, as a list in words."""
+    """The titles of some roles, as a list inside a sentence."""
     titles = [library.roles.roles[role].title for role in sorted(roles) if role in library.roles.roles]
-    either = library.words["reasons.or"]
     if not titles:
         return library.words["reasons.nobody"]
-    return Text.model_construct(
-        sv=f" {either('sv')} ".join(title("sv") for title in titles),
-        en=f" {either('en')} ".join(title("en") for title in titles),
-    )
+
+    def one(lang: Lang) -> str:
+        named = [title(lang)[:1].lower() + title(lang)[1:] for title in titles]
+        last = f" {library.words['reasons.or'](lang)} ".join([", ".join(named[:-1]), named[-1]])
+        return last if len(named) > 1 else named[0]
+
+    return Text.model_construct(sv=one("sv"), en=one("en"))
 
 
 def field_title(rules: Rules, fact: str) -> Text:
