@@ -85,6 +85,14 @@ class Statements:
         self.outbox_end = self._text(select(func.max(_outbox.c.seq)).where(_outbox.c.org == _org), "org")
         self.sent = self._text(posted.where(_outbox.c.id == bindparam("id")), "org id")
         self.any_record = self._text(select(exists().select_from(_record)), "")
+        self._read_ends()
+
+    def _read_ends(self) -> None:
+        c = _record.c
+        self.leaf_at = self._text(select(c.leaf).where(c.org == _org, c.idx == bindparam("index")), "org index")
+        last = select(c.org, func.max(c.idx).label("idx")).group_by(c.org).subquery()
+        both = _record.join(last, (c.org == last.c.org) & (c.idx == last.c.idx))
+        self.log_ends = self._text(select(c.org, c.idx, c.leaf, c.body).select_from(both), "")
 
     def _read_deadlines(self) -> None:
         c = _deadline.c

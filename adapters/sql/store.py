@@ -23,6 +23,7 @@ from stegvis.engine.ports import (
 from stegvis.routines.errors import BadInput, Broken, KeyReused, Stale
 
 from ..keys import KeyRing
+from .heads import Heads
 from .sqlite import PATIENCE, Database, Synchronous, path_of
 from .statements import Statements
 
@@ -45,20 +46,38 @@ class SqlStore:
         synchronous: ``FULL``: a commit that was acknowledged survives a power failure. ``NORMAL``: faster; the last
             commits may be lost with the power, which a witness of the log would then call a rollback.
         patience: seconds to wait for another writer before ``locked``.
+        accept_loss: why the file may be used although its head file knows of more, as a code such as
+            ``disk_replaced``. The log says so before anything else. Only for the one start that needs it.
 
     Threads may share a store, processes may share the file, and a child may use a store made before the fork, as long
     as no other thread was reading at that moment.
 
     Raises:
-        StoreError: see :meth:`stegvis.adapters.sql.sqlite.Database.prepare`.
-        BadInput: ``unknown_database``: ``where`` names something else than an SQLite file.
+        StoreError: see :meth:`stegvis.adapters.sql.sqlite.Database.prepare` and
+            :meth:`stegvis.adapters.sql.heads.Heads.open`.
+        BadInput: ``unknown_database``: ``where`` names something else than an SQLite file; ``not_a_code``.
     """
 
-    def __init__(self, where: str | Path, *, synchronous: Synchronous = "FULL", patience: float = PATIENCE) -> None:
+    def __init__(
+        self,
+        where: str | Path,
+        *,
+        synchronous: Synchronous = "FULL",
+        patience: float = PATIENCE,
+        accept_loss: str | None = None,
+    ) -> None:
         if synchronous not in ("FULL", "NORMAL"):
             raise BadInput("unknown_synchronous")
         self.database = Database(path_of(where), synchronous=synchronous, patience=patience)
-        self.database.prepare()
+        self._heads = Heads(self.database, SQL, _append)
+        if accept_loss is None and not self.database.path.exists():
+            self._heads.refuse_to_begin()
+        try:
+            self.database.prepare()
+            self.head_file = self._heads.open(accept_loss)
+        except BaseException:
+            self.database.close()
+            raise
         self._keys: KeyRing | None = None
         self._opening = threading.Lock()
 
@@ -81,10 +100,19 @@ class SqlStore:
         return AnswerRow(*rows[0]) if rows else None
 
     def commit(self, commit: Commit) -> None:
-        self.database.write(lambda connection: _commit(connection, commit))
+        self._log(commit.organisation, commit.records, lambda connection: _commit(connection, commit))
 
     def note(self, organisation: str, rows: Sequence[RecordRow]) -> None:
-        self.database.write(lambda connection: _append(connection, organisation, rows))
+        self._log(organisation, rows, lambda connection: _append(connection, organisation, rows))
+
+    def _log(self, organisation: str, rows: Sequence[RecordRow], work: Callable[[sqlite3.Connection], int]) -> None:
+        """Do work that ends an organisation's log with these rows, and remember where it ended."""
+        if self.head_file.knows(organisation):
+            index = self.database.write(work)
+        else:
+            index = self.database.write(lambda connection: self._heads.claim(organisation, rows) or work(connection))
+        if rows:
+            self.head_file.remember(organisation, index, rows[-1].leaf)
 
     def case_records(self, organisation: str, case: str, *, after: int = 0) -> Iterator[RecordRow]:
         end: int = self.database.rows(SQL.chain_end, (organisation, case))[0][0] or 0
@@ -180,10 +208,11 @@ class SqlStore:
             if self._keys is not None:
                 self._keys.close()
                 self._keys = None
+        self.head_file.close()
         self.database.close()
 
 
-def _commit(connection: sqlite3.Connection, commit: Commit) -> None:
+def _commit(connection: sqlite3.Connection, commit: Commit) -> int:
     execute, organisation, case = connection.execute, commit.organisation, commit.case
     # The key before the version: who lost a race against a twin of the same command is to get the twin's answer.
     if commit.answer is not None and not execute(SQL.add_answer, (organisation, *commit.answer)).rowcount:
@@ -194,7 +223,7 @@ def _commit(connection: sqlite3.Connection, commit: Commit) -> None:
         moved = execute(SQL.add_case, (organisation, *case))
     if not moved.rowcount:
         raise _stale(connection, organisation, case.case)
-    _append(connection, organisation, commit.records)
+    index = _append(connection, organisation, commit.records)
     if commit.runs:
         connection.executemany(SQL.put_run, [(organisation, case.case, *row) for row in commit.runs])
     if commit.closed:
@@ -205,9 +234,11 @@ def _commit(connection: sqlite3.Connection, commit: Commit) -> None:
         last: int = execute(SQL.outbox_end, (organisation,)).fetchone()[0] or 0
         posts = enumerate(commit.outbox, last + 1)
         connection.executemany(SQL.add_outbox, [(organisation, place, *row, None) for place, row in posts])
+    return index
 
 
-def _append(connection: sqlite3.Connection, organisation: str, rows: Sequence[RecordRow]) -> None:
+def _append(connection: sqlite3.Connection, organisation: str, rows: Sequence[RecordRow]) -> int:
+    """Answers the index of the last record."""
     last: int = connection.execute(SQL.log_end, (organisation,)).fetchone()[0] or 0
     records: list[tuple[object, ...]] = []
     payloads: list[tuple[object, ...]] = []
@@ -218,6 +249,7 @@ def _append(connection: sqlite3.Connection, organisation: str, rows: Sequence[Re
     connection.executemany(SQL.add_record, records)
     if payloads:
         connection.executemany(SQL.add_payload, payloads)
+    return last + len(rows)
 
 
 def _stale(connection: sqlite3.Connection, organisation: str, case: str) -> Stale:

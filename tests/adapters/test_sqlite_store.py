@@ -97,7 +97,11 @@ def test_the_file_may_have_any_name_and_stays_the_same_when_the_process_moves(
         monkeypatch.chdir("elsewhere")
         store.close()
         store.commit(rows.step("o", "c-1", 1))
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["elsewhere", "ärenden 100%?a#b.db"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "elsewhere",
+        "ärenden 100%?a#b.db",
+        "ärenden 100%?a#b.db.head",
+    ]
     assert list((tmp_path / "elsewhere").iterdir()) == []
 
 
@@ -106,7 +110,7 @@ def test_a_closed_store_opens_again_when_asked(file: Path) -> None:
     store.close()
     store.commit(rows.step("o", "c-1", 1))
     store.close()
-    assert [path.name for path in file.parent.iterdir()] == ["cases.db"]
+    assert sorted(path.name for path in file.parent.iterdir()) == ["cases.db", "cases.db.head"]
 
 
 def test_reading_goes_on_across_pages(file: Path) -> None:
