@@ -31,6 +31,13 @@ def file(tmp_path: Path) -> File:
     return File(tmp_path)
 
 
+@pytest.fixture(scope="module")
+def lit(tmp_path_factory: pytest.TempPathFactory) -> tuple[File, str]:
+    """A file with one case, which nothing that is refused can change."""
+    file = File(tmp_path_factory.mktemp("lit"))
+    return file, file.open()
+
+
 def holds(said: Said, code: str, status: int) -> None:
     """In the document: the code, the status, and nothing that was typed."""
     error = said.json["error"]
@@ -93,9 +100,9 @@ STEPS: dict[str, tuple[tuple[str, ...], str, int]] = {
 
 
 @pytest.mark.parametrize("name", STEPS)
-def test_a_command_about_a_case_that_cannot_be_done(file: File, name: str) -> None:
+def test_a_command_about_a_case_that_cannot_be_done(lit: tuple[File, str], name: str) -> None:
     arguments, code, status = STEPS[name]
-    case = file.open()
+    file, case = lit
     arguments = tuple(case if one == "CASE" else one for one in arguments)
     holds(file.say(*arguments, "--json", who=COUNSELLOR), code, status)
     told(file.say(*arguments, who=COUNSELLOR), code, status)
@@ -123,7 +130,8 @@ OPENINGS: dict[str, tuple[tuple[str | Path, ...], str, int]] = {
 
 
 @pytest.mark.parametrize("name", OPENINGS)
-def test_an_opening_that_cannot_be_done(file: File, name: str) -> None:
+def test_an_opening_that_cannot_be_done(lit: tuple[File, str], name: str) -> None:
+    file, _ = lit
     arguments, code, status = OPENINGS[name]
     who = ("--actor", "u-1", "--unit", "elevhalsa", "--organisation", "skola")
     role = () if "--role" in arguments else ("--role", "school_counsellor")
@@ -152,8 +160,8 @@ def test_unknown_commands() -> None:
         (json.dumps({"id": "u-1", "roles": ["auditor"], "unit": "u", "organisation": [1]}), "unknown_organisation"),
     ],
 )
-def test_who_acts_must_be_said(file: File, actor: str, code: str) -> None:
-    case = file.open()
+def test_who_acts_must_be_said(lit: tuple[File, str], actor: str, code: str) -> None:
+    file, case = lit
     holds(file.say("guide", case, "--json", STEGVIS_ACTOR=actor), code, 2)
     told(file.say("guide", case, STEGVIS_ACTOR=actor), code, 2)
 
@@ -166,8 +174,8 @@ def test_the_same_key_with_other_content(file: File) -> None:
     holds(file.say(*note, "--set", f"line={PLANTED}", who=COUNSELLOR), "key_reused", 2)
 
 
-def test_a_stale_version_says_who_and_when(file: File) -> None:
-    case = file.open()
+def test_a_stale_version_says_who_and_when(lit: tuple[File, str]) -> None:
+    file, case = lit
     said = file.say("take", case, "look", "--expect", "9", who=COUNSELLOR)
     details = file.say("take", case, "look", "--expect", "9", "--json", who=COUNSELLOR).json["error"]["details"]
     assert (details["actor"], details["version"]) == ("u-1", 1)
@@ -186,20 +194,20 @@ def test_a_stale_version_says_who_and_when(file: File) -> None:
         (json.dumps({"line": 1.5}).encode(), "not_text"),
     ],
 )
-def test_a_file_of_answers_that_cannot_be_read(file: File, tmp_path: Path, body: bytes, code: str) -> None:
-    case, answers = file.open(), tmp_path / "answers.json"
+def test_a_file_of_answers_that_cannot_be_read(lit: tuple[File, str], tmp_path: Path, body: bytes, code: str) -> None:
+    (file, case), answers = lit, tmp_path / "answers.json"
     answers.write_bytes(body)
     holds(file.say("take", case, "note", "--form", answers, "--json", who=COUNSELLOR), code, 2)
 
 
-def test_standard_input_that_is_no_text(file: File) -> None:
-    case = file.open()
+def test_standard_input_that_is_no_text(lit: tuple[File, str]) -> None:
+    file, case = lit
     said = file.say("take", case, "note", "--set", "line=-", "--json", who=COUNSELLOR, given=b"\xff")
     holds(said, "not_utf8", 2)
 
 
-def test_the_form_is_shown_when_answers_are_missing(file: File) -> None:
-    case = file.open()
+def test_the_form_is_shown_when_answers_are_missing(lit: tuple[File, str]) -> None:
+    file, case = lit
     said = file.say("take", case, "look", "--lang", "en", who=COUNSELLOR)
     assert "[missing: look.flame]" in said.err
     assert "high = High" in said.err
@@ -207,8 +215,8 @@ def test_the_form_is_shown_when_answers_are_missing(file: File) -> None:
     assert {one["name"] for one in error["questions"]} == {"flame", "wind", "lamp", "smoke", "colours", "seen"}
 
 
-def test_a_case_of_another_organisation_is_no_other_than_one_that_is_not_there(file: File) -> None:
-    case = file.open()
+def test_a_case_of_another_organisation_is_no_other_than_one_that_is_not_there(lit: tuple[File, str]) -> None:
+    file, case = lit
     assert file.say("guide", case, who=INTAKE) == file.say("guide", "0" * 32, who=INTAKE)
 
 
