@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stegvis.engine.clocks import limit, next_stop, reminders
 from stegvis.engine.answers import Refused
+from stegvis.engine.clocks import limit, next_stop, reminders
 from stegvis.engine.instants import moment_of, text_of
 from stegvis.engine.values import Due, DueChange
 from stegvis.routines.model import Deadline

@@ -113,11 +113,11 @@ class World:
         self.store: Store = store if store is not None else MemoryStore()
         self.entropy = Random(seed).randbytes
         self.engine = Engine(self.library, self.store, clock=self.clock, entropy=self.entropy, keys=keys)
-        self._keys = 0
+        self._keys, self._seed = 0, seed
 
     def key(self) -> str:
         self._keys += 1
-        return f"k-{self._keys}"
+        return f"k-{self._seed}-{self._keys}"
 
     def open(self, routine: str, actor: Actor, form: Mapping[str, object], **more: Any) -> Receipt:
         return self.engine.open(routine, actor=actor, form=form, key=more.pop("key", None) or self.key(), **more)
