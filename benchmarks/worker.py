@@ -17,6 +17,8 @@ def main() -> None:
         folder, level, cases = json.loads(line)
         gc.collect()
         print(contender(Path(folder), level, cases), flush=True)
+        # What a long-lived server does after loading: the collector need not look at what stays again and again.
+        gc.freeze()
 
 
 if __name__ == "__main__":

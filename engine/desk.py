@@ -205,6 +205,9 @@ class Desk:
         self.files.note(actor, {"type": kind, "at": text_of(now), **said})
 
 
+_HEX = frozenset("0123456789abcdef")
+
+
 def _is_id(case: str) -> bool:
     """Whether it can be the id of a case: anything else is not looked up, and not repeated in the log."""
-    return len(case) == 32 and set(case) <= set("0123456789abcdef")  # noqa: PLR2004 - 128 bits in hex
+    return len(case) == 32 and _HEX.issuperset(case)  # noqa: PLR2004 - 128 bits in hex

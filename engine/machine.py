@@ -26,7 +26,8 @@ class Edge(Transition):
     """A transition without conditions or callbacks: the core has judged the step. It only moves, and logs nothing."""
 
     def execute(self, event_data: EventData) -> bool:
-        event_data.machine.set_state(str(self.dest), event_data.model)
+        # set_state would first ask the machine whether it knows the state; Motor asks once, when it makes the edge.
+        setattr(event_data.model, event_data.machine.model_attribute, self.dest)
         return True
 
 
@@ -56,7 +57,8 @@ class Motor:
         for source, moves in rules.moves.items():
             for trigger, move in moves.items():
                 for number, branch in enumerate(move.branches):
-                    machine.add_transition(f"{trigger}#{number}", source, branch.target)
+                    known = machine.get_state(branch.target)
+                    machine.add_transition(f"{trigger}#{number}", source, known.name)
         self._events: Mapping[str, Any] = machine.events
 
     def fire(self, state: str, trigger: str, branch: int) -> str:
