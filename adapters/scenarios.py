@@ -15,7 +15,7 @@ from stegvis.engine.answers import Receipt, Refused
 from stegvis.engine.engine import Engine
 from stegvis.engine.guide import Guide
 from stegvis.engine.messages import head_of
-from stegvis.engine.ports import Entropy, Sealer, Store
+from stegvis.engine.ports import Clock, Entropy, Sealer, Store
 from stegvis.engine.snapshot import case_of
 from stegvis.engine.values import Actor, Case, Reason, Run
 from stegvis.routines.errors import BadInput, KeyReused, NotFound, Stale
@@ -79,9 +79,11 @@ def play(
     """
     document = read_file(what, what.name) if isinstance(what, Path) else what
     scenario = read_scenario(document, library)
-    return _Stage(
-        scenario, document, Engine(library, store, keys=keys, entropy=entropy), Story(library, lang, show)
-    ).play()
+
+    def engine(clock: Clock) -> Engine:
+        return Engine(library, store, keys=keys, clock=clock, entropy=entropy)
+
+    return _Stage(scenario, document, engine, Story(library, lang, show)).play()
 
 
 def play_reference(library: Library, store: Store, *, lang: Lang = "sv", show: Show | None = None) -> Played:
@@ -90,11 +92,11 @@ def play_reference(library: Library, store: Store, *, lang: Lang = "sv", show: S
 
 
 class _Stage:
-    def __init__(self, scenario: Scenario, document: Document, engine: Engine, story: Story) -> None:
-        self.scenario, self.document, self.engine, self.story = scenario, document, engine, story
+    def __init__(self, scenario: Scenario, document: Document, engine: Callable[[Clock], Engine], story: Story) -> None:
+        self.scenario, self.document, self.story = scenario, document, story
         self.now = datetime.fromisoformat(scenario.start)
-        engine.clock = lambda: self.now.astimezone(UTC)
-        self.nonce = "".join(chr(ord("a") + byte % 26) for byte in engine.entropy(12))
+        self.engine = engine(lambda: self.now.astimezone(UTC))
+        self.nonce = "".join(chr(ord("a") + byte % 26) for byte in self.engine.entropy(12))
         self.cases: dict[str, Place] = {}
         self.looked: dict[tuple[str, str], Guide] = {}
         self.actors = {
