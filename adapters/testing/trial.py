@@ -38,6 +38,8 @@ class Try:
     """What somebody is about to do, and what the model says of it."""
 
     run: PlainRun
+    way: Way
+    """The step that is tried; for acute danger the attempt is at what it opens."""
     attempt: Attempt
     filled: Filled
     objections: list[Objection]
@@ -142,7 +144,7 @@ class Trial(RuleBasedStateMachine):
                 objections.append(Objection(frozenset({"one_person_a_case"})))
         form, fields = plain.fields_of(self.library, judged.routine, asks, now)
         missing = plain.left_out(judged, fields, form, attempt)
-        return Try(run, attempt, filled, objections, missing, opens)
+        return Try(run, way, attempt, filled, objections, missing, opens)
 
     def legal(self, run: PlainRun) -> dict[str, str]:
         """Until when the law gives time, for each deadline that runs."""
@@ -221,11 +223,11 @@ class Trial(RuleBasedStateMachine):
             if not tried.objections:
                 break
         if tried is not None:
-            self.taking(data, tried, way, actor)
+            self.taking(data, tried)
 
-    def taking(self, data: st.DataObject, tried: Try, way: Way, actor: Actor) -> None:
+    def taking(self, data: st.DataObject, tried: Try) -> None:
         """Ask, then take the step."""
-        run = tried.run
+        run, way, actor = tried.run, tried.way, tried.attempt.actor
         note(f"{run.routine.routine} {run.state} -> {way.trigger} by {actor.id} {dict(tried.filled.form)}")
         self.asking(tried)
         key, engine, overrides = self.key(), self.engine, tried.attempt.overrides
@@ -269,8 +271,9 @@ class Trial(RuleBasedStateMachine):
         events = witness.events(actor.organisation, receipt.id)
         self.follow(tried, events, run)
         witness.new_rows(actor.organisation)
-        assert receipt.version == witness.folded[f"{actor.organisation}/{receipt.id}"].version
-        assert receipt.state == witness.runs[receipt.run].state
+        version = witness.folded[f"{actor.organisation}/{receipt.id}"].version
+        assert receipt.version == version, "a receipt tells another version"
+        assert receipt.state == witness.runs[receipt.run].state, "a receipt tells another state"
         witness.stands(actor.organisation, receipt.id)
 
     def follow(self, tried: Try, events: Sequence[Event], run: PlainRun | None) -> None:
@@ -286,15 +289,12 @@ class Trial(RuleBasedStateMachine):
             flag, event = events
             assert flag.head.get("acute"), "acute danger did not flag the case"
             assert flag.head.get("to") == run.state, "acute danger moved the run that it interrupts"
-            acute = plain.ways(run.routine, run.state)["acute"]
-            plain.move(run, tried.attempt._replace(way=acute, given={}), happened=flag.head["hap"], missing=False)
+            plain.move(run, tried.attempt._replace(way=tried.way, given={}), happened=flag.head["hap"], missing=False)
             self.witness.opening(event, tried.attempt, actor, missing=tried.missing)
 
     def asking(self, tried: Try) -> None:
         """Asking first must answer what doing will."""
-        run, actor, way = tried.run, tried.attempt.actor, tried.attempt.way
-        if tried.opens is not None:
-            way = plain.ways(run.routine, run.state)["acute"]
+        run, actor, way = tried.run, tried.attempt.actor, tried.way
         if actor.organisation != run.organisation or tried.attempt.overrides:
             return
         said = self.engine.explain(run.case, way.trigger, actor=actor, form=tried.filled.form, run=run.id)
@@ -312,7 +312,8 @@ class Trial(RuleBasedStateMachine):
             if not action.questions:
                 answer_ = self.engine.explain(run.case, action.trigger, actor=actor, form={}, run=run.id)
                 assert answer_.allowed is action.open, f"guide and explain disagree on {action.trigger}"
-                assert [one.code for one in answer_.reasons] == [one.code for one in action.reasons]
+                told = [one.code for one in action.reasons]
+                assert [one.code for one in answer_.reasons] == told, "guide and explain give other reasons"
         mine = next((action for action in guide.actions if action.trigger == way.trigger), None)
         assert mine is None or mine.open is before.allowed, "guide and explain disagree"
 

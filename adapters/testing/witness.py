@@ -142,7 +142,8 @@ class Witness:
         assert all(row.cseq is None for row in rows), "a refusal reached the case chain"
         said = cast("dict[str, Any]", orjson.loads(rows[-1].body))
         assert said["type"] == "transition.denied", "a refusal was not noted"
-        assert (said["actor"], said["why"]) == (actor.id, sorted({one.code for one in reasons}))
+        noted = (said["actor"], said["why"])
+        assert noted == (actor.id, sorted({one.code for one in reasons})), "a refusal was noted with other reasons"
 
     # ---- acceptances ------------------------------------------------------------------------------------------------
 
@@ -194,7 +195,7 @@ class Witness:
         assert (head.get("trg"), head.get("from", ""), head.get("to")) == (way.trigger, run.state, leads), (
             f"the step led elsewhere than the routine says: {head.get('to')} and not {leads}"
         )
-        assert head["actor"] == actor.id
+        assert head["actor"] == actor.id, "a step was recorded in somebody else's name"
         given = cast("Facts", (event.body or {}).get("facts", {}))
         self._guards(event, attempt)
         status = self._sends(run, event, attempt)
@@ -268,7 +269,8 @@ class Witness:
         live = self.live(organisation, case)
         mine = {run.id: run for run in self.runs.values() if run.case == case and run.organisation == organisation}
         assert live.runs.keys() == mine.keys(), "a run came or went without a record"
-        assert live.version == len(list(self.engine.store.case_records(organisation, case)))
+        count = len(list(self.engine.store.case_records(organisation, case)))
+        assert live.version == count, "the version is not the number of records"
         for run in live.runs.values():
             _same(mine[run.id], run)
             rules = self.library.pinned(run.rules)
@@ -278,7 +280,7 @@ class Witness:
     def audit(self, organisation: str) -> None:
         """The log verifies, every case replays, and the deadline index is what a rebuild makes."""
         store = self.engine.store
-        assert self.engine.verify(organisation) == []
+        assert (faults := self.engine.verify(organisation)) == [], f"the log does not verify: {faults}"
         auditor = Actor("auditor", roles={"auditor"}, unit="audit", organisation=organisation)
         for case in list(store.cases(organisation)):
             replay = self.engine.replay(case, actor=auditor)
@@ -296,7 +298,9 @@ def motor_equals_table(rules: Rules) -> None:
     for state, moves in rules.moves.items():
         for trigger, move in moves.items():
             for number, branch in enumerate(move.branches):
-                assert motor(rules).fire(state, trigger, number) == branch.target, (state, trigger, number)
+                assert motor(rules).fire(state, trigger, number) == branch.target, (
+                    f"the motor leads elsewhere than the table: {trigger} from {state}, branch {number}"
+                )
 
 
 _ENDS: dict[str, frozenset[str]] = {}
@@ -336,7 +340,8 @@ def _bare(case: Case) -> Iterator[object]:
 def _same(run: PlainRun, live: Run) -> None:
     """The live run is as the model says."""
     assert live.state == run.state, "a state moved without a record"
-    assert (live.person, live.holder, live.ended) == (run.person, run.holder, run.ended)
+    assert (live.person, live.holder) == (run.person, run.holder), "the case is about or with somebody else"
+    assert live.ended == run.ended, "the run ended at another time"
     assert live.facts == run.facts, "the facts are not those that were answered"
     assert live.owed == run.owed, "what is owed is not what the steps taken say"
     assert set(live.due) == run.running, f"deadlines that run are not those that should: {set(live.due) ^ run.running}"

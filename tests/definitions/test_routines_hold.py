@@ -1,0 +1,32 @@
+"""The routines that come with stegvis, under everything that can be done to them: alone, and handing over."""
+
+import os
+
+import pytest
+
+from stegvis.adapters.testing.routine_machine import hold, routine_machine
+from stegvis.routines.library import shipped
+
+SCALE = float(os.environ.get("STEGVIS_SCALE", "1"))
+
+TOGETHER = {
+    "suspicion": ("suspicion", "acute"),
+    "acute": ("acute",),
+    "report": ("report", "acute"),
+    "crossing": ("suspicion", "report", "acute", "consultation"),
+}
+"""Which routines are tried together; the first is the one that staff open, and the others follow from it."""
+
+
+@pytest.mark.parametrize("name", TOGETHER)
+def test_the_routine_holds(name: str) -> None:
+    routines = TOGETHER[name]
+    hold(routine_machine(shipped(), *routines, opens=routines[:1]), examples=5, steps=12)
+
+
+@pytest.mark.deep
+@pytest.mark.parametrize("name", TOGETHER)
+def test_the_routine_holds_for_long(name: str) -> None:
+    routines = TOGETHER[name]
+    machine = routine_machine(shipped(), *routines, opens=routines[:1])
+    hold(machine, examples=max(5, int(400 * SCALE)), steps=40, chance=True)
