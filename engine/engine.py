@@ -157,7 +157,11 @@ class Engine:
 
         Returns:
             How many cases were changed.
+
+        Raises:
+            NotFound: ``unknown_organisation``.
         """
+        self.files.origin(organisation)
         moment = now if now is not None else self.clock()
         actor = Actor("clock", roles=CLOCK.roles, unit="clock", organisation=organisation)
         changed = 0
@@ -193,7 +197,7 @@ class Engine:
         found = self._desk.seen(case, actor)
         now = self.clock()
         one = self._desk.lookups.run(self.files.library_for(found), found, run, trigger)
-        self._desk.note(actor, "read", now, case=case, run=one.id, trg=trigger)
+        self._desk.note(actor, "read", now, case=case, run=one.id, trg=trigger if is_reference(trigger) else "?")
         reasons = self._desk.reasons(found, self._desk.looking(found, one, actor, now, trigger), form)
         return Answer(not reasons, tuple(reasons))
 
@@ -212,9 +216,9 @@ class Engine:
 
     def due(self, actor: Actor, *, until: datetime | None = None) -> list[DeadlineRow]:
         """Running deadlines of the actor's organisation by when the clock next has something to do."""
-        rows = self.store.deadlines(actor.organisation, until=text_of(until) if until is not None else None)
+        last = text_of(until) if until is not None else None
         self._desk.note(actor, "search", self.clock(), trg="due")
-        return rows
+        return self.store.deadlines(actor.organisation, until=last)
 
     # ---- proving --------------------------------------------------------------------------------------------------
 

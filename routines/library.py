@@ -4,6 +4,7 @@
 later directory wins by id.
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -62,7 +63,8 @@ class Library:
 
 
 def _safe(name: str) -> str:
-    return name if len(name) <= 64 and name.isascii() and name.replace("_", "").isalnum() else "?"  # noqa: PLR2004
+    """The name if it looks like one; an error repeats nothing else that somebody may have written."""
+    return name if re.fullmatch(r"[a-z][a-z0-9_]{0,63}", name) else "?"
 
 
 @lru_cache(maxsize=1)
