@@ -25,6 +25,8 @@ Fields = Mapping[str, Field]
 
 _BOOLEAN = {"ja": True, "yes": True, "true": True, "nej": False, "no": False, "false": False}
 LARGEST_FILE = 1_000_000
+LONGEST_NUMBER = 18
+"""Characters; what is longer is no number that a form takes, and its length could make reading it slow."""
 
 
 def fields_of(engine: Engine, case: Case, step: str, run: str | None) -> Fields:
@@ -90,7 +92,7 @@ def _typed(field: Field | None, said: Sequence[str]) -> object:
     if field is not None and field.type == "boolean":
         return _BOOLEAN.get(text.lower(), text)
     if field is not None and field.type == "number":
-        return int(text) if text.removeprefix("-").isdecimal() and len(text) < 20 else text  # noqa: PLR2004
+        return int(text) if text.removeprefix("-").isdecimal() and len(text) <= LONGEST_NUMBER else text
     return text
 
 
