@@ -17,6 +17,9 @@ from stegvis.engine.desk import Telling
 FIELDS: Final = ("event", "timestamp", "case", "run", "version", "organisation")
 """Everything a line can hold. The first is the event's code; the second is when the line was written, UTC."""
 
+LARGEST: Final = 2**53
+"""Numbers below this are the same in every JSON reader. A line that cannot be written would fail after the commit."""
+
 _SHAPES: Final = {
     "event": re.compile(r"[a-z]{1,16}(\.[a-z]{1,16})?"),
     "case": re.compile(r"[0-9a-f]{32}"),
@@ -34,7 +37,7 @@ def allow_listed(_: Any, __: str, line: MutableMapping[str, Any]) -> dict[str, A
 def _fits(name: str, value: object) -> bool:
     shape = _SHAPES.get(name)
     if shape is None:
-        return isinstance(value, int) and not isinstance(value, bool)
+        return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < LARGEST
     return isinstance(value, str) and shape.fullmatch(value) is not None
 
 

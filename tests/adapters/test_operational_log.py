@@ -30,7 +30,9 @@ def test_a_line_says_what_was_committed() -> None:
     assert line == {"event": "transition", "case": CASE, "run": RUN, "version": 3, "organisation": "skola"}
 
 
-anything = st.one_of(st.text(), st.integers(), st.sampled_from([PLANTED, "19811218-9876", "anna@example.org"]))
+anything = st.one_of(
+    st.text(), st.integers(), st.booleans(), st.sampled_from([PLANTED, "19811218-9876", "anna@example.org"])
+)
 
 
 @given(event=st.text(), fields=st.dictionaries(st.one_of(st.sampled_from(FIELDS), st.text()), anything))
