@@ -214,7 +214,7 @@ def read_answers(
     for name, value in given.items():
         field = fields.get(name)
         if field is None:
-            problems.append(Problem("unknown_field", prefix + (name if _REFERENCE.match(name) else "?")))
+            problems.append(Problem("unknown_field", f"{prefix}?"))
         elif value is not None:
             try:
                 if field.type == "list":

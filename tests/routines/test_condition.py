@@ -119,10 +119,14 @@ def test_every_condition_that_is_not_true_has_a_reason_and_a_true_one_none(
 def test_nothing_but_the_reasons_can_make_it_true(
     tree: Tree, known: dict[str, Value], other: dict[str, Value]
 ) -> None:
-    """Facts that no reason rests on may change as they like: the condition does not become true."""
+    """Facts that no reason rests on may change as they like, but for the rows: the condition does not become true.
+
+    A reason inside a list's rows stands as long as the rows do; it does not name the list as well.
+    """
     condition = read(tree)
     held = frozenset[str]().union(*(leaf.names for leaf in condition.why(known)))
     if held:
+        held |= {name for name in condition.names if SCOPE[name].kind == "list"}
         kept = {name: value for name, value in known.items() if name in held}
         moved = {name: value for name, value in other.items() if name not in held}
         assert condition.evaluate({**kept, **moved}) is not True
@@ -136,7 +140,7 @@ def test_the_reasons_are_the_leaves_with_the_polarity_wanted() -> None:
         ("unknown", {"visit.colour"}),
     ]
     assert say(reasons[0], "en") == "This is needed: the answer to “Open?” is no"
-    assert say(reasons[1], "sv") == "Det här är inte känt ännu: Färg är Röd"
+    assert say(reasons[1], "sv") == "Det här är inte känt ännu: svaret på ”Färg” är Röd"
 
 
 def test_reasons_inside_rows_tell_the_row_and_those_outside_are_told_once() -> None:
@@ -196,13 +200,13 @@ def say(said: Condition | Leaf, language: str) -> str:
     [
         (
             "visit.colour == 'red' and not open",
-            "Färg är Röd och svaret på ”Öppen?” är nej",
-            "Colour is Red and the answer to “Open?” is no",
+            "svaret på ”Färg” är Röd och svaret på ”Öppen?” är nej",
+            "the answer to “Colour” is Red and the answer to “Open?” is no",
         ),
         (
             "not (visit.colour in ('red', 'blue') or visit.count < 3)",
-            "Färg är något annat än Röd eller blue och Antal är minst 3",
-            "Colour is something other than Red or blue and Number is at least 3",
+            "svaret på ”Färg” är något annat än Röd eller blue och Antal är minst 3",
+            "the answer to “Colour” is something other than Red or blue and Number is at least 3",
         ),
         (
             "visit.on <= '2026-01-02' and (open or 'red' not in visit.signs)",
