@@ -6,9 +6,29 @@ accepting what it was promised to accept.
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import assert_type
 
 import stegvis
+from stegvis import (
+    Actor,
+    Answer,
+    Case,
+    Engine,
+    Fault,
+    Guide,
+    Library,
+    Reason,
+    Receipt,
+    Refused,
+    Replay,
+    Step,
+    Text,
+    load,
+    shipped,
+)
+from stegvis.adapters.memory import MemoryStore
+from stegvis.adapters.sql import SqlStore
 from stegvis.engine.ports import Clock, Loaded, RecordRow, Sealer, Store
 from stegvis.routines.errors import BadInput, Stale, StegvisError
 
@@ -50,3 +70,48 @@ def a_store_answers_rows(store: Store) -> None:
 
 def a_sealed_cell_is_bytes(sealer: Sealer) -> None:
     assert_type(sealer.open("school", "run-1", b"cell", b"bound"), bytes)
+
+
+def the_engine_is_made_of_definitions_and_any_store() -> None:
+    assert_type(shipped(), Library)
+    assert_type(load(Path("mine")), Library)
+    Engine(shipped(), MemoryStore())
+    Engine(shipped(), SqlStore("sqlite:///cases.db", synchronous="NORMAL"))
+    Engine(shipped(), SqlStore(Path("cases.db"), synchronous="OFF"))  # pyright: ignore[reportArgumentType]
+
+
+def what_a_court_reads_is_named(engine: Engine, actor: Actor) -> None:
+    assert_type(engine.open("suspicion", actor=actor, form={"danger": False}, key="k-1"), Receipt)
+    assert_type(engine.take("c", "talk", actor=actor, key="k-2", form={}, expect=1, seen="d"), Receipt)
+    assert_type(engine.correct("c", {"now.place": "x"}, reason="y", actor=actor, key="k-3"), Receipt)
+    engine.take("c", "talk", actor, "k-2")  # pyright: ignore[reportCallIssue]
+    engine.open("suspicion", form={}, key="k-1")  # pyright: ignore[reportCallIssue]
+    Actor("u-1", {"teacher"}, "unit", "skola")  # pyright: ignore[reportCallIssue]
+
+
+def asking_answers_values(engine: Engine, actor: Actor) -> None:
+    answer = engine.explain("c", "talk", actor=actor)
+    assert_type(answer, Answer)
+    assert_type(answer.allowed, bool)
+    assert_type(answer.reasons, tuple[Reason, ...])
+    assert_type(answer.reasons[0].text("sv"), str)
+    assert_type(answer.reasons[0].says, Text)
+    guide = engine.guide("c", actor=actor)
+    assert_type(guide, Guide)
+    assert_type(guide.digest, str)
+    assert_type(guide.text("en"), str)
+    guide.text("de")  # pyright: ignore[reportArgumentType]
+    assert_type(engine.case("c", actor=actor), Case)
+
+
+def a_refusal_holds_every_reason(refused: Refused) -> None:
+    assert_type(refused.reasons, tuple[Reason, ...])
+
+
+def proving_answers_values(engine: Engine, actor: Actor) -> None:
+    replay = engine.replay("c", actor=actor)
+    assert_type(replay, Replay)
+    assert_type(replay.sound, bool)
+    assert_type(replay.steps, tuple[Step, ...])
+    assert_type(engine.verify("skola"), list[Fault])
+    assert_type(engine.tick("skola"), int)
