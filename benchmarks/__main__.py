@@ -20,6 +20,8 @@ from .steps import step_in_memory
 from .upkeep import also, importing
 
 _NEEDED = {"eventsourcing": "eventsourcing", "SpiffWorkflow": "SpiffWorkflow", "DBOS": "dbos"}
+QUIET = 1.5
+"""The load average above which figures are not worth quoting."""
 
 
 def _installed() -> list[str]:
@@ -58,6 +60,8 @@ def main() -> int:
         ]
         rest = also(library, place, rounds=min(rounds, 3), cases=size)
     how = f"{rounds} rounds, {perf_counter() - begun:,.0f} seconds, load average {load:.1f} when it began."
+    if load > QUIET:
+        how += "\nThe machine was busy with other work: measure again on a quiet one before quoting any of this."
     page = text(tables, rest, how)
     print(page)
     if asked.write:
