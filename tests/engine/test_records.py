@@ -4,6 +4,7 @@ import json
 import os
 import re
 from collections.abc import Iterator
+from contextlib import closing
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, cast
@@ -15,6 +16,7 @@ import rfc8785
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from stegvis.adapters.sql import SqlStore
 from stegvis.engine.ports import RecordRow
 from stegvis.engine.sealing import LONGEST_RECORD, ChainHead, guard_input, leaf_hash, seal, seal_access, unseal
 from stegvis.engine.values import DueChange, Event, GuardResult, HandOffHead, Head
@@ -258,3 +260,16 @@ def test_records_name_what_judged_them_and_the_store_keeps_it() -> None:
         assert found[0] == kind
         assert sha256(found[1]).hexdigest() == said[name]
         assert re.fullmatch(rb"\{.*\}", found[1], re.DOTALL)
+
+
+def test_taking_a_log_into_use_again_is_a_record_too(tmp_path: Path) -> None:
+    with closing(SqlStore(tmp_path / "cases.db")) as store:
+        World(store=store).lantern()
+    (tmp_path / "cases.db.head").unlink()
+    with closing(SqlStore(tmp_path / "cases.db", accept_loss="head_file_lost")) as store:
+        *_, (_, row) = store.log(SCHOOL)
+        assert World(store=store).engine.verify(SCHOOL) == []
+    validator: Any = jsonschema.Draft7Validator(SCHEMA)
+    said = json.loads(row.body)
+    assert said["type"] == "restore"
+    assert validator.is_valid(said)
