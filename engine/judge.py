@@ -144,7 +144,8 @@ def _answers(ask: Ask, move: Move, problems: list[Problem], found: Judgement) ->
         found.lost = sorted({f"{problem.code}:{problem.field}" for problem in problems})
         problems.clear()
     facts, named = found.facts, {problem.field for problem in problems}
-    later = (move.step.complete_later and move.kind != "complete") or ask.command.kind == "receive"
+    # The step's own form may wait; what a second person answers about it may not.
+    later = (move.step.complete_later and move.kind in {"step", "propose"}) or ask.command.kind == "receive"
     for one in move.asked:
         asked = True if one.when is None else one.when.evaluate(facts)
         if facts.get(one.fact) is not None:
