@@ -97,7 +97,8 @@ class RoutineMachine(Trial):
         new = data.draw(answer(forms[form].fields[name], self.setting(run), fact))
         why = data.draw(st.sampled_from([REASON, REASON, " "]))
         mine = [actor for actor in self.people if actor.organisation == run.organisation]
-        actor = self.one(data, mine)
+        fit = [actor for actor in mine if actor.roles & set(run.routine.correct.by)]
+        actor = self.one(data, fit if fit and data.draw(st.booleans()) else mine)
         objections = [] if actor.roles & set(run.routine.correct.by) else [Objection(frozenset({"role"}))]
         objections += [] if why.strip() else [Objection(frozenset({"correction_reason"}))]
         before = self._still(actor)

@@ -212,6 +212,8 @@ class Trial(RuleBasedStateMachine):
         likely = [name for name in here if name not in late]
         if eager:
             likely = [name for name in likely if self.fit(run, here[name])]
+            if data.draw(st.integers(0, 3)):  # what has not been done yet leads on
+                likely = [name for name in likely if name not in run.trace] or likely
         if not (likely if eager else here):
             return
         tried: Try | None = None
