@@ -96,7 +96,7 @@ class _Stage:
         self.scenario, self.document, self.story = scenario, document, story
         self.now = datetime.fromisoformat(scenario.start)
         self.engine = engine(lambda: self.now.astimezone(UTC))
-        self.nonce = "".join(chr(ord("a") + byte % 26) for byte in self.engine.entropy(12))
+        self.nonce = "".join(chr(ord("a") + byte % 26) for byte in self.engine.files.entropy(12))
         self.cases: dict[str, Place] = {}
         self.looked: dict[tuple[str, str], Guide] = {}
         self.actors = {

@@ -45,7 +45,7 @@ def fill(library: Library, file: Path, cases: int) -> int:
     told = [(story.organisation, events_of(played, story)) for story in stories()]
     with closing(SqlStore(file, synchronous="NORMAL")) as store:
         engine = Engine(library, store)
-        chance = engine.entropy
+        chance = engine.files.entropy
         for first in range(0, cases, 100):
             batch = [(*told[n % len(told)], chance(16).hex(), chance(16).hex()) for n in range(first, first + 100)]
             heads: dict[str, bytes | None] = {}
@@ -59,7 +59,7 @@ def _append(engine: Engine, organisation: str, event: Event, place: tuple[str, s
     case, run, step = place
     head: Head = {**event.head, "run": run, "case": case}
     log = engine.files.origin(organisation)
-    record, payload = seal(event._replace(head=head), ChainHead(log, case, step, prev), engine.entropy, now_utc)
+    record, payload = seal(event._replace(head=head), ChainHead(log, case, step, prev), engine.files.entropy, now_utc)
     engine.keys.ensure(log, "benchmark")
     cell = engine.keys.seal(log, "benchmark", payload, record.leaf)
     row = RecordRow(record.id, case, record.cseq, record.body, record.leaf, run, cell)

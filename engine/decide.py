@@ -220,7 +220,7 @@ def _body(move: Move, found: Judgement, command: Command) -> dict[str, object]:
     body: dict[str, object] = {}
     if found.given:
         body["facts"] = found.given
-    if move.answers and move.kind in {"step", "approve"}:
+    if found.anew and move.kind in {"step", "approve"}:
         body["form"] = move.form or ""
     if command.overrides:
         body["overrides"] = dict(command.overrides)
@@ -314,6 +314,8 @@ def _answered(ask: Ask, case: Case, run: Run, rules: Rules) -> Decision:
     message = ask.command.message
     if message is None or message.about is None:
         raise BadInput("no_message")
+    if message.sender not in _parties(run, message.about):
+        raise BadInput("not_a_party")
     plain = {name.partition(".")[2]: value for name, value in message.facts.items() if name.startswith("handed.")}
     answers, problems = read_answers(rules.routine.handed, plain, now=ask.at, today=ask.today)
     given: dict[str, Value] = {f"handed.{name}": value for name, value in answers.items()}
@@ -330,6 +332,12 @@ def _answered(ask: Ask, case: Case, run: Run, rules: Rules) -> Decision:
     if problems:
         head["why"] = sorted({f"{problem.code}:{problem.field}" for problem in problems})
     return _accept(case, Event(head, {"facts": given}))
+
+
+def _parties(run: Run, about: str) -> set[str]:
+    """The organisations that may say something about a hand-off of this run: whom it went to, and whom it came from."""
+    parties = {run.sent[about].to} if about in run.sent else set[str]()
+    return parties | ({run.origin.organisation} if run.origin is not None and run.origin.id == about else set[str]())
 
 
 def _correct(ask: Ask, case: Case, run: Run, rules: Rules) -> Decision:

@@ -21,10 +21,10 @@ from .files import Files
 from .guide import Guide, guide
 from .instants import local_day, text_of
 from .judge import shown_to
-from .ports import Clock, DeadlineRow, Entropy, Sealer, Store
+from .ports import Clock, DeadlineRow, Entropy, RecordRow, Sealer, Store
 from .replay import Replay, rejudge, step_of
 from .snapshot import deadline_rows
-from .values import Actor, Case, Command, Message
+from .values import Actor, Case, Command, Event, Message
 from .verify import Fault, Place, verify_case, verify_log
 
 
@@ -57,10 +57,13 @@ class Engine:
         self.library = library
         self.store = store
         self.keys: Sealer = keys if keys is not None else store.keys
-        self.clock = clock
-        self.entropy = entropy
         self.files = Files(library, store, self.keys, clock, entropy)
         self._desk = Desk(self.files, tell)
+
+    @property
+    def clock(self) -> Clock:
+        """The clock that the engine was given."""
+        return self.files.clock
 
     # ---- doing ----------------------------------------------------------------------------------------------------
 
@@ -232,8 +235,7 @@ class Engine:
         self._desk.note(actor, "read", self.clock(), case=case, trg="replay")
         place = self._place(actor.organisation, self.files.library_for(found))
         faults = [(fault.place, fault.code) for fault in verify_case(place, case)]
-        rows = list(self.store.case_records(actor.organisation, case))
-        events = [self.files.event(row, actor.organisation, case) for row in rows]
+        rows, events = self._readable(actor.organisation, case)
         verdicts = rejudge(self.files.library_then, events)
         steps = tuple(
             step_of(row.id, event.head, *verdict) for row, event, verdict in zip(rows, events, verdicts, strict=True)
@@ -242,6 +244,18 @@ class Engine:
         return Replay(
             case, steps, {run.id: run.state for run in after.runs.values()} if after is not None else {}, tuple(faults)
         )
+
+    def _readable(self, organisation: str, case: str) -> tuple[list[RecordRow], list[Event]]:
+        """The records up to the first that cannot be read at all; verify names that one."""
+        rows: list[RecordRow] = []
+        events: list[Event] = []
+        for row in self.store.case_records(organisation, case):
+            try:
+                events.append(self.files.event(row, organisation, case))
+            except ValueError:
+                break
+            rows.append(row)
+        return rows, events
 
     def _place(self, organisation: str, library: Library) -> Place:
         return Place(self.store, library, self.keys, organisation, self.files.origin(organisation))

@@ -24,7 +24,7 @@ LONGEST_REASON = 2000
 class Judgement:
     """What was found about one step; ``reasons`` is empty when it may be taken."""
 
-    __slots__ = ("branch", "facts", "given", "guards", "lost", "missing", "reads", "reasons", "role", "target")
+    __slots__ = ("anew", "branch", "facts", "given", "guards", "lost", "missing", "reads", "reasons", "role", "target")
 
     def __init__(self) -> None:
         self.reasons: list[Reason] = []
@@ -37,6 +37,7 @@ class Judgement:
         self.reads: list[tuple[str, Mapping[str, Value]]] = []
         self.missing: list[str] = []
         self.lost: list[str] = []
+        self.anew = False
 
 
 def judge(ask: Ask, rules: Rules, move: Move, run: Run | None) -> Judgement:
@@ -45,6 +46,7 @@ def judge(ask: Ask, rules: Rules, move: Move, run: Run | None) -> Judgement:
     _who(ask, move, run, found)
     problems = _read(ask, move, run, found)
     facts = _known(move, run, found.given)
+    found.anew = run is not None and move.kind != "complete" and not move.answers.isdisjoint(run.facts)
     found.facts = with_derived(rules, move.derived, facts, ask.command.outside, ask.now)
     _answers(ask, move, problems, found)
     _links(ask, move, run, found)

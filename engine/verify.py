@@ -115,6 +115,8 @@ def verify_case(place: Place, case: str) -> Iterator[Fault]:
     for row in place.store.case_records(place.organisation, case):
         try:
             event = opened(row, place.keys, place.log, case)
+            if event.body is None and "pc" in event.head:
+                yield Fault("payload_missing", case, row.cseq or 0)
         except StegvisError as error:
             yield Fault(error.reason, case, row.cseq or 0)
             event = Event(cast("Any", _read(row.body)), None)
