@@ -81,6 +81,8 @@ class Heads:
             raise losses[0].error()
         if losses:
             self._accept(cast("str", accept_loss), known, losses)
+        elif known is not None:
+            self._catch_up(known)
         return self.file
 
     def refuse_to_begin(self) -> None:
@@ -166,6 +168,13 @@ class Heads:
         self._database.write(log)
         # Last: were it first, a process killed in between would leave a loss that nobody has logged.
         self.file.make(Known(store, machine_of(self._database.path, store), self._ends()))
+
+    def _catch_up(self, known: Known) -> None:
+        """Remember what a process that was killed had stored and could not remember any more."""
+        for organisation, head in known.heads.items():
+            end = self._end(organisation)
+            if end > head.size:
+                self.file.remember(organisation, end, self._rows(self._sql.leaf_at, organisation, end)[0][0])
 
     def _store(self) -> str | None:
         rows = self._rows(self._sql.mark, "", MARK)

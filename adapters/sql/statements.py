@@ -94,6 +94,18 @@ class Statements:
         both = _record.join(last, (c.org == last.c.org) & (c.idx == last.c.idx))
         self.log_ends = self._text(select(c.org, c.idx, c.leaf, c.body).select_from(both), "")
 
+        p = _payload.c
+        sealed = select(p.org, p.unit, func.max(p.idx).label("idx")).where(p.cell.is_not(None))
+        newest = sealed.group_by(p.org, p.unit).subquery()
+        cell = (c.org, c.body, p.unit, c.case_id, c.id, p.cell)
+        joined = _record.join(_payload, (c.org == p.org) & (c.idx == p.idx))
+        of_unit = joined.join(newest, (p.org == newest.c.org) & (p.idx == newest.c.idx))
+        self.newest_cells = self._text(select(*cell).select_from(of_unit), "")
+        last = select(func.max(p.idx)).where(p.org == _org, p.cell.is_not(None)).scalar_subquery()
+        self.newest_cell = self._text(
+            select(*cell).select_from(joined).where(c.org == bindparam("of"), c.idx == last), "of org"
+        )
+
     def _read_deadlines(self) -> None:
         c = _deadline.c
         every = select(*_after(_deadline, "org")).where(c.org == _org).order_by(c.next, c.case_id, c.run, c.deadline)
