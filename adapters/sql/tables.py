@@ -77,7 +77,7 @@ class Run(Row, table=True):
     __table_args__ = (
         ForeignKeyConstraint(["org", "case_id"], ["stegvis_case.org", "stegvis_case.case_id"]),
         Index(
-            "stegvis_run_earlier", "org", "person", "routine", "state", "ended", "case_id", **_only("ended IS NOT NULL")
+            "stegvis_run_earlier", "org", "person", "routine", "state", "ended", "run", **_only("ended IS NOT NULL")
         ),
         _WIDE,
     )

@@ -136,7 +136,7 @@ def upgrade() -> None:
     op.create_index(
         "stegvis_run_earlier",
         "stegvis_run",
-        ["org", "person", "routine", "state", "ended", "case_id"],
+        ["org", "person", "routine", "state", "ended", "run"],
         sqlite_where=sa.text("ended IS NOT NULL"),
         postgresql_where=sa.text("ended IS NOT NULL"),
     )
