@@ -24,13 +24,13 @@ from hypothesis import HealthCheck, Phase, assume, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, rule, run_state_machine_as_test
 
-from stegvis.adapters.memory import MemoryStore
 from stegvis.engine.answers import Refused
 from stegvis.engine.ports import Store
 from stegvis.engine.values import Actor, Event
 from stegvis.routines.errors import BadInput, KeyReused, Stale
 from stegvis.routines.library import Library
 
+from ..memory import MemoryStore
 from . import plain
 from .answers import PLANTED, answer
 from .plain import Attempt, Objection

@@ -11,7 +11,6 @@ from hypothesis import assume, note
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine
 
-from stegvis.adapters.memory import MemoryStore
 from stegvis.engine.answers import Receipt, Refused
 from stegvis.engine.engine import Engine
 from stegvis.engine.ports import Store
@@ -20,6 +19,7 @@ from stegvis.routines.facttypes import Value
 from stegvis.routines.library import Library
 from stegvis.routines.rules import Rules
 
+from ..memory import MemoryStore
 from . import plain
 from .answers import PLANTED, Filled, Setting, ages_of, limits_of, right_answers, wrong_answers
 from .clock import FakeClock, SeededEntropy
