@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).resolve().parent.parent
 
 TWICE = """
@@ -49,6 +51,7 @@ def test_the_floor_of_a_durable_step_writes_the_rows_that_the_engine_writes(tmp_
     assert len(held["stegvis_record"]) == len(held["stegvis_payload"]) == len(held["stegvis_answer"]) == steps + 2
 
 
+@pytest.mark.deep
 def test_every_table_is_measured_beside_its_floor() -> None:
     page = ran("-m", "benchmarks", "--tiny", "--without-peers")
     sections = page.split("\n## ")[1:]
