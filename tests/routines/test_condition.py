@@ -101,9 +101,7 @@ def test_two_are_equal_when_they_say_the_same_of_the_same() -> None:
 
 @settings(deadline=None, max_examples=300)
 @given(trees(), MIXED)
-def test_every_condition_that_is_not_true_has_a_reason_and_a_true_one_none(
-    tree: Tree, known: dict[str, Value]
-) -> None:
+def test_every_condition_that_is_not_true_has_a_reason_and_a_true_one_none(tree: Tree, known: dict[str, Value]) -> None:
     condition = read(tree)
     reasons = condition.why(known)
     assert (condition.evaluate(known) is True) is (reasons == ())
@@ -116,9 +114,7 @@ def test_every_condition_that_is_not_true_has_a_reason_and_a_true_one_none(
 
 @settings(deadline=None)
 @given(trees(), FACTS, FACTS)
-def test_nothing_but_the_reasons_can_make_it_true(
-    tree: Tree, known: dict[str, Value], other: dict[str, Value]
-) -> None:
+def test_nothing_but_the_reasons_can_make_it_true(tree: Tree, known: dict[str, Value], other: dict[str, Value]) -> None:
     """Facts that no reason rests on may change as they like, but for the rows: the condition does not become true.
 
     A reason inside a list's rows stands as long as the rows do; it does not name the list as well.
@@ -353,8 +349,10 @@ def test_any_text_is_read_or_refused(text: str) -> None:
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.sampled_from(["open", "k.age", "family.children", "k", "x"]),
-    lambda inner: st.lists(inner, max_size=3)
-    | st.dictionaries(st.sampled_from(["and", "or", "not", "each", "any", "as", "holds", "where", "x"]), inner),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(["and", "or", "not", "each", "any", "as", "holds", "where", "x"]), inner)
+    ),
     max_leaves=12,
 )
 
