@@ -76,9 +76,7 @@ class Run(Row, table=True):
 
     __table_args__ = (
         ForeignKeyConstraint(["org", "case_id"], ["stegvis_case.org", "stegvis_case.case_id"]),
-        Index(
-            "stegvis_run_earlier", "org", "person", "routine", "state", "ended", "run", **_only("ended IS NOT NULL")
-        ),
+        Index("stegvis_run_earlier", "org", "person", "routine", "state", "ended", "run", **_only("ended IS NOT NULL")),
         _WIDE,
     )
     case_id: str = Field(sa_type=Text, primary_key=True)
