@@ -36,6 +36,9 @@ COMMANDS: Final = {
     "verify": "proof:verify",
     "check": "checking:check",
     "rebuild": "clock:rebuild",
+    "backup": "upkeep:backup",
+    "restore": "upkeep:restore",
+    "health": "upkeep:health",
 }
 """Each command and where it lives; a module is loaded when its command is run."""
 

@@ -89,7 +89,7 @@ def desk(kept: Kept, *, create: bool = False) -> Generator[Desk]:
         raise NotFound("no_database")
     known = library(kept)
     with ExitStack() as stack:
-        opened = SqlStore(kept.db, patience=kept.wait)
+        opened = SqlStore(kept.db, patience=kept.wait, accept_loss=kept.accept_loss)
         stack.callback(opened.close)
         engine = Engine(known, opened, tell=_tell(kept, stack))
         yield Desk(screen(kept), known, opened, engine)

@@ -39,6 +39,7 @@ class Kept(Read):
     db: Annotated[Path, Parameter(env_var="STEGVIS_DB", show_env_var=False)] = Path("stegvis.db")
     wait: float = 5.0
     log: str | None = None
+    accept_loss: str | None = None
 
 
 @_FLAT

@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 static long fail_at = 0, count = 0;
-static int fail_with = 0, fail_for_good = 0, trace = -1;
+static int fail_with = 0, fail_for_good = 0, sync_failed = 0, trace = -1;
 
 /* The real call, found once. */
 #define REAL(type, name, ...) \
@@ -33,8 +33,12 @@ static int ours(int fd, char *path) {
 }
 
 /* From now on the n-th write or sync fails; 0: none does. With for_good so do all after it. */
-void disk_fail(long at, int with, int for_good) { count = 0; fail_at = at; fail_with = with; fail_for_good = for_good; }
+void disk_fail(long at, int with, int for_good) {
+    count = 0, fail_at = at, fail_with = with, fail_for_good = for_good;
+    if (at) sync_failed = 0;
+}
 long disk_count(void) { return count; }
+int disk_sync_failed(void) { return sync_failed; }
 
 /* kind, name's length, offset, data's length; then the name and the data. */
 static void note(char kind, const char *path, int64_t offset, const void *data, int64_t length) {
@@ -84,7 +88,10 @@ static int synced(const char *name, int fd) {
     int (*real)(int) = (int (*)(int))dlsym(RTLD_NEXT, name);
     char path[PATH_MAX];
     int is_ours = ours(fd, path);
-    if (is_ours && fails()) return -1;
+    if (is_ours && fails()) {
+        sync_failed = 1;
+        return -1;
+    }
     int done = real(fd);
     if (is_ours && done == 0) note('s', path, 0, NULL, 0);
     return done;

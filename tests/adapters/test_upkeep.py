@@ -23,7 +23,7 @@ from stegvis.engine.values import Actor
 from stegvis.routines.errors import StegvisError
 from stegvis.routines.library import Library, load
 
-from .commands import OVERLAY
+from .commands import OVERLAY, say
 from .forking import ended, in_child
 
 LIBRARY = load(OVERLAY)
@@ -337,3 +337,45 @@ def test_a_disk_that_is_nearly_full(engine: Engine) -> None:
     assert isinstance(engine.store, SqlStore)
     found = {one.code: one for one in health(engine, engine.store, limits=Limits(disk_mib=2**40))}
     assert not found["disk"].ok
+
+
+# -- the commands
+
+
+def test_the_drill_from_the_command_line(places: Places, engine: Engine) -> None:
+    engine.tick("skola")
+    engine.store.close()
+    here = ("--db", places.file, "--definitions", OVERLAY)
+    made = say("backup", places.copies / "c.db", "--keys-to", places.keys / "c.keys", *here, "--json")
+    assert (made.exit, made.json) == (0, {"keys": True, "key_file": False, "records": {"skola": 1}})
+    new = ("--db", places.elsewhere / "new.db", "--definitions", OVERLAY)
+    shutil.copy(beside(places.file).kek, beside(places.elsewhere / "new.db").kek)
+    back = say("restore", places.copies / "c.db", places.keys / "c.keys", *new, "--json", "--reason", "drill")
+    assert (back.exit, back.json) == (0, {"records": {"skola": 2}, "lost": {}})
+    again = say("restore", places.copies / "c.db", places.keys / "c.keys", *new, "--json")
+    assert (again.exit, again.codes) == (2, {"file_exists"})
+    assert say("verify", *new).exit == 0
+    well = say("health", *new, "--json")
+    assert well.json["well"] is (well.exit == 0)
+    assert {one["code"] for one in well.json["checks"]} == ALL
+
+
+def test_health_tells_by_its_status_that_something_is_wrong(places: Places, engine: Engine) -> None:
+    engine.store.close()
+    found = say("health", "--db", places.file, "--definitions", OVERLAY)
+    assert found.exit == 1
+    assert "[clock]" in found.out
+    assert "stegvis tick" in found.out
+
+
+def test_a_loss_is_refused_until_it_is_accepted(places: Places, engine: Engine) -> None:
+    kept = head_beside(places.file).read_bytes()
+    engine.store.close()
+    head_beside(places.file).unlink()
+    here = ("--db", places.file, "--definitions", OVERLAY, "--json")
+    no = say("verify", *here)
+    assert (no.exit, no.codes) == (3, {"head_missing"})
+    assert say("verify", *here, "--accept-loss", "Disken dog").codes == {"not_a_code"}
+    assert say("verify", *here, "--accept-loss", "head_lost").exit == 0
+    assert say("verify", *here).exit == 0
+    assert head_beside(places.file).read_bytes() != kept

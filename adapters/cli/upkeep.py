@@ -1,0 +1,59 @@
+"""The commands of whoever runs the system: take a backup, put it back, ask whether all is well."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .desk import desk, library, screen
+from .options import GOOD, KEPT, NO, Kept
+
+if TYPE_CHECKING:
+    from ..upkeep import Check
+    from .screen import Screen
+
+
+def backup(to: Path, /, *, keys_to: Path | None = None, key_file_to: Path | None = None, kept: Kept = KEPT) -> int:
+    """Copy the case file while people work in it, and its keys to another place."""
+    from ..upkeep import backup as take  # noqa: PLC0415 - SQLAlchemy takes longer to load than the rest together
+
+    on = screen(kept)
+    made = take(kept.db, to, keys_to=keys_to, key_file_to=key_file_to)
+    on.document({"keys": keys_to is not None, "key_file": key_file_to is not None, "records": made.records})
+    on.say("backed_up", count=sum(made.records.values()))
+    if keys_to is None:
+        on.say("backed_up_without_keys")
+    return GOOD
+
+
+def restore(
+    backup: Path, keys: Path, /, *, key_file: Path | None = None, reason: str = "restored_backup", kept: Kept = KEPT
+) -> int:
+    """Put a backup back where there is no case file."""
+    from ..upkeep import restore as put_back  # noqa: PLC0415 - as above
+
+    on = screen(kept)
+    done = put_back(backup, keys, kept.db, key_file=key_file, reason=reason, library=library(kept))
+    on.document({"records": done.records, "lost": done.lost})
+    on.say("restored", count=sum(done.records.values()))
+    for organisation, count in done.lost.items():
+        on.say("restored_lost", organisation=organisation, count=count)
+    return GOOD
+
+
+def health(*, kept: Kept = KEPT) -> int:
+    """Look at everything that should work by itself."""
+    from ..upkeep import health as look  # noqa: PLC0415 - as above
+
+    with desk(kept) as at:
+        found = look(at.engine, at.store)
+        well = all(one.ok for one in found)
+        at.screen.document({"well": well, "checks": [one._asdict() for one in found]})
+        for one in found:
+            _say(at.screen, one)
+        at.screen.say("health_good" if well else "health_bad", count=sum(not one.ok for one in found))
+        return GOOD if well else NO
+
+
+def _say(on: "Screen", one: "Check") -> None:
+    on.line(one.says(on.lang) if one.ok else f"{one.says(on.lang)} [{one.code}]")
+    if one.do is not None:
+        on.say("do", do=one.do)
