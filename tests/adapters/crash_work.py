@@ -91,7 +91,17 @@ def faults(engine: Engine, disk: ctypes.CDLL, *, with_error: int, for_good: bool
             act(key)
             once = sum(stand(engine).values()) == sum(before.values()) + 1
             wrong = [fault.code for fault in engine.verify("skola")]
-            found.append({"act": name, "at": at, "code": code, "unchanged": unchanged, "once": once, "faults": wrong})
+            found.append(
+                {
+                    "act": name,
+                    "at": at,
+                    "code": code,
+                    "in_doubt": bool(disk.disk_sync_failed()),
+                    "unchanged": unchanged,
+                    "once": once,
+                    "faults": wrong,
+                }
+            )
             if writes < at:
                 break
     return found
