@@ -64,7 +64,11 @@ class KeyReused(StegvisError):
 
 
 class StoreError(StegvisError):
-    """The store cannot be used; nothing was changed."""
+    """The store cannot be used; nothing was acknowledged.
+
+    After ``io`` a step may still be found stored, whole, when a disk failed while it was being made durable: send the
+    same command again, under the same key.
+    """
 
     code = "store"
 
