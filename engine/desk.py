@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
-from stegvis.routines.errors import BadInput, Broken, KeyReused, NotFound, Stale
+from stegvis.routines.errors import BadInput, Broken, KeyReused, Stale
 from stegvis.routines.form import is_reference
 
 from . import messages
@@ -60,10 +60,6 @@ class Desk:
         if command.message is None and not is_reference(key):
             raise BadInput("not_a_reference", field="key")
         asked = self._digest(actor.organisation, messages.command_bytes(command, case))
-        if case is not None and tries == TRIES:
-            receipt = self._short(command._replace(digest=asked), actor, key, case, expect)
-            if receipt is not None:
-                return receipt
         known = self.files.store.answer(actor.organisation, actor.id, key)
         if known is not None:
             return self._again(known, asked, actor)
@@ -90,28 +86,6 @@ class Desk:
             if expect is not None or case is None or tries == 0:
                 raise
             return self.do(command, actor, key, case, tries=tries - 1)
-        return self._done(decision, told, actor)
-
-    def _short(self, command: Command, actor: Actor, key: str, case: str, expect: int | None) -> Receipt | None:
-        """The short way: judge the case as it is at hand, and let the commit tell whether that was right.
-
-        It holds the version and the key to what the store has, so nothing is taken twice or on an old case. Whatever
-        else comes of it goes the long way, where the store is asked first.
-        """
-        held = self.files.at_hand(actor.organisation, case)
-        if held is None or (expect is not None and expect != held.case.version):
-            return None
-        try:
-            now = self.files.clock()
-            library = self.files.library_for(held.case)
-            whole = self.lookups.whole(command, library, held.case, actor, now)
-            decision = decide(library, held.case, whole, actor, now)
-            if isinstance(decision, Denied):
-                return None
-            answer = AnswerRow(actor.id, key, command.digest or "", "", 0, "")
-            told = self.files.commit(actor.organisation, held, decision, answer)
-        except (BadInput, NotFound, Stale, KeyReused):
-            return None
         return self._done(decision, told, actor)
 
     def _done(self, decision: Accepted, told: AnswerRow, actor: Actor) -> Receipt:

@@ -91,10 +91,6 @@ class Files:
         self._hold(organisation, held)
         return held
 
-    def at_hand(self, organisation: str, case: str) -> Held | None:
-        """The case as it was when last at hand, the store unasked: only a commit tells whether it still is so."""
-        return self._held.get((organisation, case))
-
     def _hold(self, organisation: str, held: Held) -> None:
         key = (organisation, held.case.id)
         with self._holding:
