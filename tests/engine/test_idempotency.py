@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from stegvis.engine.answers import Receipt, Refused
 from stegvis.routines.errors import BadInput, KeyReused, Stale
 
-from .toys import COLLEAGUE, FIRST, KURATOR, LEADER, SCHOOL, SOCIAL, WORKER, World
+from .toys import COLLEAGUE, FIRST, KURATOR, LEADER, SCHOOL, SOCIAL, TEACHER, WORKER, World
 
 LOOK = {"flame": "high", "wind": 3}
 
@@ -231,3 +231,20 @@ def test_the_order_in_which_answers_are_given_makes_no_other_command(form: dict[
         return
     other = dict(reversed(list(whole.items())))
     assert world.engine.open("lantern", actor=KURATOR, form=other, key="k-order") == one
+
+
+def test_what_one_engine_has_at_hand_is_old_once_another_has_moved_the_case() -> None:
+    here = World()
+    there = World(store=here.store, seed=1)
+    case = here.lantern()
+    for world in (here, there):
+        world.take(case, "note", TEACHER, form={"line": "Vi såg."})
+    version = here.case(case, KURATOR).version
+    here.take(case, "look", KURATOR, form=LOOK, key="moved")
+    with pytest.raises(Refused, match="not_here"):
+        there.take(case, "look", KURATOR, form=LOOK)
+    with pytest.raises(Stale):
+        there.take(case, "note", TEACHER, form={"line": "Sent."}, expect=version)
+    assert there.take(case, "look", KURATOR, form=LOOK, key="moved").version == version + 1
+    assert there.take(case, "note", TEACHER, form={"line": "I tid."}).version == version + 2
+    assert here.engine.verify(SCHOOL) == []
