@@ -11,7 +11,7 @@ from stegvis.routines.findings import BadDefinition
 from stegvis.routines.reader import MAX_BYTES, MAX_FINDINGS, read
 
 LIMIT = 1 if sys.gettrace() is None else 10
-"""Seconds of processor time, so that a busy machine does not fail a fast reader; counting coverage is slow in itself."""
+"""Seconds of processor time, so that a busy machine fails no fast reader; counting coverage is slow in itself."""
 
 
 def filled(unit: bytes, *, start: bytes = b"", end: bytes = b"") -> bytes:
