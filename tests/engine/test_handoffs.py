@@ -282,6 +282,34 @@ def test_an_answer_that_cannot_be_read_is_left_out_and_named() -> None:
     assert last.get("why") == ["not_boolean:said", "unknown_field:?"]
 
 
+@pytest.mark.parametrize("forger", [CENTRE, SCHOOL])
+def test_only_whom_a_hand_off_went_to_may_answer_it(forger: str) -> None:
+    world = World()
+    lantern = told(world)
+    watch = world.received(SOCIAL)
+    world.take(watch, "hand_out", LEADER, form={"officer": INTAKE.id})
+    world.take(watch, "answer", INTAKE, form={"may": True})
+    (message,) = waiting(world, SOCIAL)
+    before = world.case(lantern, KURATOR)
+    with pytest.raises(BadInput, match="not_a_party"):
+        world.engine.receive(message._replace(id="0" * 32, sender=forger))
+    assert world.case(lantern, KURATOR) == before
+    world.deliver()
+    assert world.run(lantern, KURATOR).facts["handed.said"] is True
+
+
+def test_only_whom_a_hand_off_came_from_may_ask_about_it() -> None:
+    world = World()
+    lantern = told(world)
+    watch = world.received(SOCIAL)
+    world.take(lantern, "ask", KURATOR)
+    (message,) = waiting(world, SCHOOL)
+    before = world.case(watch, INTAKE)
+    with pytest.raises(BadInput, match="not_a_party"):
+        world.engine.receive(message._replace(id="0" * 32, sender=CENTRE))
+    assert world.case(watch, INTAKE) == before
+
+
 # ---- referral and transfer ------------------------------------------------------------------------------------------
 
 

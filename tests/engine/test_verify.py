@@ -90,11 +90,11 @@ EDITS: dict[str, tuple[str, set[str]]] = {
     ),
     "payload taken away": (
         f"UPDATE stegvis_payload SET cell = NULL WHERE org = 'skola' AND idx = {CELL.format(2)}",
-        {"snapshot_differs"},
+        {"payload_missing", "snapshot_differs"},
     ),
     "payload row taken out": (
         f"DELETE FROM stegvis_payload WHERE org = 'skola' AND idx = {CELL.format(2)}",
-        {"snapshot_differs"},
+        {"payload_missing", "snapshot_differs"},
     ),
     "payload under another key": (
         f"UPDATE stegvis_payload SET unit = 'commands' WHERE org = 'skola' AND idx = {CELL.format(2)}",
