@@ -4,6 +4,7 @@ import os
 import sqlite3
 import sys
 import threading
+import time
 from collections.abc import Generator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -164,12 +165,27 @@ def _connect(path: Path) -> sqlite3.Connection:
     )
     try:
         # fullfsync: on macOS a plain fsync leaves the data in the drive's own memory. No effect elsewhere.
-        for setting in ("journal_mode = WAL", "synchronous = FULL", "secure_delete = ON", "fullfsync = ON"):
+        _journal(db)
+        for setting in ("synchronous = FULL", "secure_delete = ON", "fullfsync = ON"):
             db.execute(f"PRAGMA {setting}")
     except BaseException:
         db.close()
         raise
     return db
+
+
+def _journal(db: sqlite3.Connection) -> None:
+    # Kept in the file, so that this changes something once. SQLite does not wait its turn here by itself.
+    deadline = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            db.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
+        else:
+            return
 
 
 def _checked(db: sqlite3.Connection) -> sqlite3.Connection:
