@@ -31,7 +31,8 @@ class Answer:
 class Receipt:
     """What an accepted command answers, the same each time its key is used.
 
-    ``id`` is the case, ``state`` where the command's run stood after it.
+    ``id`` is the case, ``run`` the command's run, ``state`` where it stood afterwards; both are empty for a command
+    about the whole case.
     """
 
     id: str

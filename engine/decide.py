@@ -12,6 +12,7 @@ from stegvis.routines.model import OPEN
 from stegvis.routines.rules import Move, Rules, allowed
 
 from .asking import Ask, asking
+from .casewide import changed
 from .clocks import Counting, changes, moot, recounted, ticked
 from .evolve import evolve
 from .handoffs import answered_head, message_of_step, received, sent_head
@@ -52,6 +53,9 @@ def decide(library: Library, case: Case | None, command: Command, actor: Actor, 
         raise NotFound("unknown_case")
     if command.kind == "tick":
         return _tick(ask, case)
+    if command.kind == "case":
+        event = changed(ask, case)
+        return event if isinstance(event, Denied) else Accepted((event,), (), evolve(case, event))
     run = run_of(case, command.run)
     rules = rules_of(library, run)
     if command.kind == "take":

@@ -92,8 +92,7 @@ class Desk:
         head = decision.events[-1].head
         said = {"case": told.case, "run": head["run"], "version": told.version, "organisation": actor.organisation}
         self.say(head["type"], said)
-        state = decision.case.runs[head["run"]].state if decision.case is not None else ""
-        return Receipt(told.case, head["run"], told.version, state, told.record)
+        return _receipt(told, decision.case, head["run"])
 
     def tick(self, actor: Actor, case: str, moment: datetime) -> bool:
         for _ in range(TRIES):
@@ -153,8 +152,7 @@ class Desk:
         then = fold(events)
         if then is None or then.version != known.version:
             raise Broken("answer_without_record")
-        run = events[-1].head["run"]
-        return Receipt(known.case, run, known.version, then.runs[run].state, known.record)
+        return _receipt(known, then, events[-1].head["run"])
 
     def _held(self, actor: Actor, case: str | None, command: Command, now: datetime) -> Held | None:
         """The case at hand; an unknown one and one of another organisation answer alike, and are noted alike."""
@@ -203,6 +201,14 @@ class Desk:
         self.vouched(actor)
         said = {name: value for name, value in more.items() if value is not None}
         self.files.note(actor, {"type": kind, "at": text_of(now), **said})
+
+
+def _receipt(told: AnswerRow, case: Case | None, run: str) -> Receipt:
+    """What an accepted command answers; one about the whole case has led no run anywhere."""
+    moved = case.runs.get(run) if case is not None else None
+    return Receipt(
+        told.case, run if moved is not None else "", told.version, moved.state if moved is not None else "", told.record
+    )
 
 
 _HEX = frozenset("0123456789abcdef")

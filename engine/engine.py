@@ -155,6 +155,31 @@ class Engine:
         command = Command(kind="correct", run=run or "", trigger="correct", form=facts, reason=reason)
         return self._desk.do(command, actor, key, case, expect=expect)
 
+    def change(
+        self,
+        case: str,
+        kind: str,
+        *,
+        actor: Actor,
+        key: str,
+        form: Mapping[str, object] | None = None,
+        reason: str | None = None,
+        expect: int | None = None,
+    ) -> Receipt:
+        """Change something about the whole case, not about one run of it.
+
+        Args:
+            case, actor, key, expect: as in ``take``.
+            kind: which change, see docs/access.md: ``name``, ``unname``.
+            form: what it says; ``who`` is an actor's key.
+            reason: why, where it is asked for; kept sealed.
+
+        Raises:
+            Refused, Stale, BadInput, NotFound, KeyReused, StoreError.
+        """
+        command = Command(kind="case", run="", trigger=kind, form=form or {}, reason=reason)
+        return self._desk.do(command, actor, key, case, expect=expect)
+
     def tick(self, organisation: str, now: datetime | None = None) -> int:
         """Let the clock run: remind, note what has passed, let lapse what lapses. The same instant twice does nothing.
 

@@ -9,6 +9,7 @@ from typing import cast
 from stegvis.routines.errors import Broken
 from stegvis.routines.form import Value
 
+from .casewide import folded
 from .values import Case, Due, DueChange, Event, Facts, HandOffHead, Head, Origin, Pending, Run, Sent
 
 _NOTHING: Mapping[str, object] = {}
@@ -31,6 +32,8 @@ def evolve(case: Case | None, event: Event) -> Case:
             head.get("case", ""), head["org"], 1, head["at"], head["actor"], head.get("acute", False), {run.id: run}
         )
     version = case.version + 1
+    if kind == "case.change":
+        return folded(case, head, body)._replace(version=version, at=head["at"], actor=head["actor"])
     if kind == "run.open":
         run = _opened(head, body, version)
     else:
@@ -46,6 +49,7 @@ def evolve(case: Case | None, event: Event) -> Case:
         head["actor"],
         case.acute or head.get("acute", False),
         {**case.runs, run.id: run},
+        case.access,
     )
 
 
@@ -78,6 +82,8 @@ def _opened(head: Head, body: Mapping[str, object], version: int) -> Run:
         sent=_handed({}, head, hof) if hof is not None else {},
         origin=origin,
         said=dict.fromkeys(facts, version),
+        unit=head["unit"],
+        opener=head["actor"],
     )
 
 
@@ -107,7 +113,10 @@ def _clocks(due: Mapping[str, Due], changes: Iterable[DueChange]) -> Mapping[str
 
 def _moved(run: Run, head: Head, body: Mapping[str, object], version: int) -> Run:
     # Unpacked and packed again in one go: folding a whole log comes down to this function.
-    id, routine, rules, state, person, begun, ended, facts, due, holder, pending, owed, sent, origin, mended, said = run
+    (id, routine, rules, state, person, begun, ended, facts, due, holder, pending, owed, sent, origin, mended, said) = (
+        run[:16]
+    )
+    unit, opener = run.unit, run.opener
     target = head.get("to", state)
     if target != state:
         pending = ended = None
@@ -127,9 +136,28 @@ def _moved(run: Run, head: Head, body: Mapping[str, object], version: int) -> Ru
         sent = _handed(sent, head, head["hof"])
     if "owed" in head or "paid" in head:
         owed = _owing(owed, head)
-    person, holder = head.get("person", person), head.get("hold", holder)
+    person = head.get("person", person)
+    if "hold" in head:
+        holder, unit = head["hold"], head["unit"]
     return Run(
-        id, routine, rules, target, person, begun, ended, facts, due, holder, pending, owed, sent, origin, mended, said
+        id,
+        routine,
+        rules,
+        target,
+        person,
+        begun,
+        ended,
+        facts,
+        due,
+        holder,
+        pending,
+        owed,
+        sent,
+        origin,
+        mended,
+        said,
+        unit,
+        opener,
     )
 
 

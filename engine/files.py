@@ -15,6 +15,7 @@ import orjson
 from stegvis.routines.errors import Broken, NotFound, StegvisError
 from stegvis.routines.law import LawBook, load_law
 from stegvis.routines.library import Library, restored
+from stegvis.routines.orders import Order, restored_order
 from stegvis.routines.rules import Rules
 
 from .decide import rules_of
@@ -33,7 +34,7 @@ from .ports import (
 )
 from .replay import with_rules
 from .sealing import ChainHead, bound, seal, seal_access, unseal
-from .snapshot import case_of, case_row, deadline_rows, run_row
+from .snapshot import case_of, case_row, deadline_rows, run_row, same_shared
 from .values import Accepted, Actor, Case, Event, Head, Message
 from .verify import opened
 
@@ -118,9 +119,12 @@ class Files:
 
     def library_then(self, head: Head) -> Library:
         """The library as it was when that record was made: its rules, and its law, by digest."""
+        law = self.library.law if head["law"] == self.library.law_digest else self._law(head["law"])
+        if head["type"] == "case.change":
+            orders = {**self.library.orders, head["rtn"]: self._order(head["rtn"], head["def"])}
+            return replace(self.library, law=law, law_digest=head["law"], orders=orders)
         library = self.with_rules([head["def"]])
         rules = library.by_digest[head["def"]]
-        law = self.library.law if head["law"] == self.library.law_digest else self._law(head["law"])
         return replace(library, law=law, law_digest=head["law"], versions={**library.versions, rules.id: (rules,)})
 
     def _law(self, wanted: str) -> LawBook:
@@ -130,6 +134,15 @@ class Files:
                 raise Broken("definition_missing", digest=wanted)
             self._laws[wanted] = load_law(orjson.loads(stored[1]))
         return self._laws[wanted]
+
+    def _order(self, name: str, wanted: str) -> Order:
+        order = self.library.orders[name]
+        if order.digest == wanted:
+            return order
+        stored = self.store.definition(wanted)
+        if stored is None:
+            raise Broken("definition_missing", digest=wanted)
+        return restored_order(name, stored[1])
 
     def _restore(self, wanted: str) -> Rules:
         stored = self.store.definition(wanted)
@@ -197,7 +210,7 @@ class Files:
                 held.row.version if held is not None else 0,
                 row,
                 records,
-                tuple([run_row(case.runs[run], self.keys, log, case.id) for run in touched]),
+                tuple([run_row(case.runs[run], self.keys, log, case.id) for run in touched if run in case.runs]),
                 deadlines,
                 closed,
                 tuple([self._outbox(effect.message, case, touched[0], log) for effect in decision.effects]),
@@ -208,8 +221,7 @@ class Files:
         return told
 
     def _case_row(self, case: Case, held: Held | None, leaf: bytes, log: str) -> CaseRow:
-        if held is not None and held.case.acute is case.acute:
-            # what the runs share has not changed: its cell stays as it was sealed
+        if held is not None and same_shared(held.case, case):
             return CaseRow(case.id, case.version, leaf, case.at, case.actor, held.row.shared)
         return case_row(case, leaf, self.keys, log)
 
@@ -251,6 +263,9 @@ class Files:
         for head in (event.head for event in events):
             if head["def"] in self._published:
                 continue
+            if head["type"] == "case.change":
+                self._publish_order(head["rtn"], head["def"])
+                continue
             rules = self.library_for(case).pinned(head["def"])
             if rules is None:
                 raise Broken("definition_missing", digest=head["def"])
@@ -259,3 +274,11 @@ class Files:
             self.store.publish(self.library.law_digest, "law", self.library.law_bytes)
             self.store.set_mark("", f"guidance-{rules.digest}", rules.guidance)
             self._published.add(rules.digest)
+
+    def _publish_order(self, name: str, digest: str) -> None:
+        order = self.library.orders[name]
+        if order.digest != digest:
+            raise Broken("definition_missing", digest=digest)
+        self.store.publish(order.digest, "order", order.body)
+        self.store.publish(self.library.law_digest, "law", self.library.law_bytes)
+        self._published.add(digest)

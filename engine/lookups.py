@@ -32,6 +32,8 @@ class Lookups:
             return command._replace(fresh=fresh, run=run, case=case, outside=outside)
         if before is None:
             raise NotFound("unknown_case")
+        if command.kind == "case":
+            return command._replace(fresh=fresh, run=before.id, case=before.id)
         run = self.run(library, before, command.run, command.trigger if command.kind == "take" else None)
         if command.kind == "correct":
             wrong = self._record_of(before, run, command)

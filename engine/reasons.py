@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import Literal
 
 from stegvis.routines.library import Library
+from stegvis.routines.orders import HOLDER
 from stegvis.routines.rules import CompiledGuard, Rules
 from stegvis.routines.text import Lang, Text, fill, plain
 
@@ -26,14 +27,16 @@ def reason(library: Library, code: str, kind: Kind, about: str | None = None, /,
 
 def roles_text(library: Library, roles: Iterable[str]) -> Text:
     """The titles of some roles, as a list inside a sentence."""
-    titles = [library.roles.roles[role].title for role in sorted(roles) if role in library.roles.roles]
+    named = sorted(roles)
+    titles = [library.roles.roles[role].title for role in named if role in library.roles.roles]
+    titles += [library.words["reasons.holder"]] if HOLDER in named else []
     if not titles:
         return library.words["reasons.nobody"]
 
     def one(lang: Lang) -> str:
-        named = [title(lang)[:1].lower() + title(lang)[1:] for title in titles]
-        last = f" {library.words['reasons.or'](lang)} ".join([", ".join(named[:-1]), named[-1]])
-        return last if len(named) > 1 else named[0]
+        said = [title(lang)[:1].lower() + title(lang)[1:] for title in titles]
+        last = f" {library.words['reasons.or'](lang)} ".join([", ".join(said[:-1]), said[-1]])
+        return last if len(said) > 1 else said[0]
 
     return Text.model_construct(sv=one("sv"), en=one("en"))
 

@@ -211,6 +211,10 @@ def _command(library: Library, case: Case | None, event: Event) -> tuple[Command
             hof = head.get("hof")
             message = _message(head, hof, facts) if hof is not None else None
             return Command(kind="answered", trigger="answered", message=message, **common), actor
+        case "case.change":
+            said = cast("Mapping[str, object]", head.get("set", {}))
+            reason = cast("str | None", body.get("reason"))
+            return Command(kind="case", trigger=head.get("trg", ""), form=said, reason=reason, **common), actor
         case "deadline":
             return Command(kind="tick", trigger="tick", **common), actor
         case _:

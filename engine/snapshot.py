@@ -8,6 +8,7 @@ import orjson
 from stegvis.routines.digests import canonical
 from stegvis.routines.rules import Rules
 
+from .access import access_json, access_of
 from .clocks import next_stop
 from .ports import CaseRow, DeadlineRow, Loaded, RunRow, Sealer
 from .values import Case, Due, Facts, Origin, Pending, Run, Sent
@@ -30,6 +31,7 @@ def run_row(run: Run, sealer: Sealer, log: str, case: str) -> RunRow:
         inside["origin"] = [*run.origin]
     if run.corrected:
         inside["corrected"] = run.corrected
+    inside["place"] = [run.unit, run.opener]
     cell = sealer.seal(log, run.id, canonical(inside), _bound(log, case, run.id, run.state))
     return RunRow(run.id, run.routine, run.rules, run.state, run.person, run.opened, run.ended, cell)
 
@@ -47,6 +49,7 @@ def run_of_row(row: RunRow, sealer: Sealer, log: str, case: str) -> Run:
     pending, origin = inside.get("pending"), inside.get("origin")
     due = cast("Mapping[str, list[object]]", inside.get("due", {}))
     sent = cast("Mapping[str, list[str]]", inside.get("sent", {}))
+    unit, opener = cast("list[str]", inside.get("place", ["", ""]))
     return Run(
         id=row.run,
         routine=row.routine,
@@ -64,21 +67,33 @@ def run_of_row(row: RunRow, sealer: Sealer, log: str, case: str) -> Run:
         origin=Origin(*cast("list[str]", origin)) if origin is not None else None,
         corrected=cast("Mapping[str, str]", inside.get("corrected", {})),
         said=cast("Mapping[str, int]", inside["said"]),
+        unit=unit,
+        opener=opener,
     )
 
 
 def case_of(loaded: Loaded, sealer: Sealer, log: str, organisation: str) -> Case:
     """The case that its rows hold."""
     row = loaded.case
-    shared = cast("dict[str, bool]", orjson.loads(sealer.open(log, row.case, row.shared, _shared(log, row.case))))
+    shared = cast("dict[str, object]", orjson.loads(sealer.open(log, row.case, row.shared, _shared(log, row.case))))
     runs = {one.run: run_of_row(one, sealer, log, row.case) for one in loaded.runs}
-    return Case(row.case, organisation, row.version, row.at, row.actor, shared["acute"], runs)
+    acute, access = cast("bool", shared["acute"]), access_of(cast("Mapping[str, object]", shared.get("access", {})))
+    return Case(row.case, organisation, row.version, row.at, row.actor, acute, runs, access)
 
 
 def case_row(case: Case, head: bytes, sealer: Sealer, log: str) -> CaseRow:
     """The row of a case: its place in the log, and sealed what its runs share."""
-    cell = sealer.seal(log, case.id, canonical({"acute": case.acute}), _shared(log, case.id))
+    shared: dict[str, object] = {"acute": case.acute}
+    access = access_json(case.access)
+    if access:
+        shared["access"] = access
+    cell = sealer.seal(log, case.id, canonical(shared), _shared(log, case.id))
     return CaseRow(case.id, case.version, head, case.at, case.actor, cell)
+
+
+def same_shared(one: Case, other: Case) -> bool:
+    """Whether what the runs share is the very same, so that its cell can stay as it was sealed."""
+    return one.acute is other.acute and one.access is other.access
 
 
 def _shared(log: str, case: str) -> bytes:

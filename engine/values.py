@@ -124,6 +124,33 @@ class Run(NamedTuple):
     """Fact -> id of the record whose answer was corrected."""
     said: Mapping[str, int] = {}
     """Fact -> version of the case at which it was last answered."""
+    unit: str = ""
+    """The unit it was opened in, or in which it was last assigned; ``clock`` while it has only been handed over."""
+    opener: str = ""
+
+
+class Opening(NamedTuple):
+    """One time that somebody broke the glass (nödöppning)."""
+
+    actor: str
+    unit: str
+    at: str
+    until: str
+    seen: str | None = None
+    """Who has looked at it since."""
+
+
+class Access(NamedTuple):
+    """Who has been let into the case beside those whose work it is, and who is kept out."""
+
+    named: Mapping[str, str] = {}
+    """Actor -> since when."""
+    stand_ins: Mapping[str, tuple[str, str]] = {}
+    """Actor -> first and last day on which they stand in for the holder (ersättare)."""
+    bias: Mapping[str, tuple[str, str]] = {}
+    """Actor -> ``clear`` or ``conflict`` (jäv), and who said so."""
+    openings: Mapping[str, Opening] = {}
+    """Version of the case at which the glass was broken -> by whom, until when."""
 
 
 class Case(NamedTuple):
@@ -136,6 +163,7 @@ class Case(NamedTuple):
     actor: str
     acute: bool
     runs: Mapping[str, Run]
+    access: Access = Access()
 
 
 class Message(NamedTuple):
@@ -163,14 +191,15 @@ class Command(NamedTuple):
     """What somebody asks for. ``kind`` 'take' goes through a transition; the others have rules of their own.
 
     Attributes:
-        kind: open, take, correct, receive (a hand-off arrives), answered (a reply arrives), tick (the clock).
+        kind: open, take, correct, receive (a hand-off arrives), answered (a reply arrives), tick (the clock), case
+            (something about the whole case, see casewide.py).
         run: the run it concerns; for 'open' the new run's id, given by the shell.
-        trigger: the step, or the routine's id for 'open'.
+        trigger: the step, the routine's id for 'open', the kind of change for 'case'.
         form: answers by field name, for 'correct' by fact name.
         happened: when it happened, if earlier than now (later entry, efterregistrering).
         overrides: guard id -> reason, for guards that somebody may step over.
         person: opaque key of the person the case is about.
-        reason: why, for a correction.
+        reason: why, for a correction or a change of the whole case.
         corrects: id of the record that is corrected.
         outside: facts that the shell looked up: derived name -> number of earlier runs.
         message: the hand-off or reply that arrived.
@@ -178,7 +207,7 @@ class Command(NamedTuple):
         digest: digest of the command, for idempotency.
     """
 
-    kind: Literal["open", "take", "correct", "receive", "answered", "tick"]
+    kind: Literal["open", "take", "correct", "receive", "answered", "tick", "case"]
     run: str
     trigger: str
     form: Mapping[str, object] = _NONE
@@ -237,6 +266,23 @@ class HandOffHead(TypedDict, total=False):
     status: str
 
 
+class CaseSet(TypedDict, total=False):
+    """What a change of the whole case says in the open: about whom, from and to which day, with what outcome."""
+
+    who: str
+    first: str
+    last: str
+    out: str
+    until: str
+    of: str
+
+
+AccessHead = TypedDict(
+    "AccessHead", {"on": Required[str], "def": Required[str], "role": str, "qual": bool}, total=False
+)
+"""On what the actor's access rested: the ground, the order by digest, and the role and competence that it took."""
+
+
 Head = TypedDict(
     "Head",
     {
@@ -270,8 +316,10 @@ Head = TypedDict(
         "owed": list[str],
         "paid": list[str],
         "acute": bool,
+        "acc": AccessHead,
+        "set": CaseSet,
         "def": Required[str],
-        "gui": Required[str],
+        "gui": str,
         "law": Required[str],
         "cal": str,
         "why": list[str],
@@ -283,7 +331,9 @@ Head = TypedDict(
 ``def``, ``gui``, ``law``, ``cal``: digests of the rules, guidance, law and calendar used. ``dlg``, ``qual``: the
 delegation and competence it rested on. ``hap``: when it happened; ``at``: when it was decided, by the application's
 clock. ``hof``: the hand-off; ``due``: what became of deadlines; ``owed`` and ``paid``: forms to complete and steps to
-review; ``hold``: who has the case from now on; ``why``: codes of the reasons of a refusal.
+review; ``hold``: who has the case from now on; ``acc``: on what access rested; ``set``: a change of the whole case,
+whose ``run`` is the case's own key and whose ``rtn`` and ``def`` name the order it was judged under; ``why``: codes of
+the reasons of a refusal.
 """
 
 

@@ -19,6 +19,7 @@ from .digests import Json, canonical, digest, join
 from .errors import NotFound
 from .findings import BadDefinition
 from .law import LawBook, load_law
+from .orders import ORDERS, Access, AccessOrder, Order, load_order
 from .registers import Contacts, Organisations, Roles, load_contacts, load_organisations, load_roles
 from .rules import Builtin, Rules, compile_routine
 from .sources import Sources, builtin_of, words_of
@@ -41,6 +42,14 @@ class Library:
     builtin: Builtin
     versions: Mapping[str, tuple[Rules, ...]]
     by_digest: Mapping[str, Rules]
+    orders: Mapping[str, Order]
+    """What holds for all cases, whatever the routine, by the name of its file."""
+
+    def access(self, organisation: str) -> Access | None:
+        """Who may see and act on that organisation's cases; None where it is open to all of the organisation."""
+        found = self.organisations.organisations.get(organisation)
+        order = cast("AccessOrder", self.orders["access"].says)
+        return order.kinds.get(found.kind) if found is not None else None
 
     def routine(self, name: str, on: date) -> Rules:
         """The version of a routine under which runs are opened on that day.
@@ -107,11 +116,16 @@ def assemble(sources: Sources, compiled: Iterable[Rules]) -> Library:
             for name, them in versions.items()
         },
         by_digest={rules.digest: rules for rules in compiled},
+        orders={name: load_order(name, _maybe(sources, f"{name}.yaml")) for name in ORDERS},
     )
 
 
 def _mapping(sources: Sources, name: str) -> Mapping[str, object]:
     return cast("Mapping[str, object]", sources.document(name).data)
+
+
+def _maybe(sources: Sources, name: str) -> Mapping[str, object] | None:
+    return _mapping(sources, name) if sources.has(name) else None
 
 
 def restored(rules: bytes, guidance: bytes, builtin: Builtin) -> Rules:

@@ -123,6 +123,8 @@ class Rules:
     derived: Mapping[str, Condition | None]
     clocked: frozenset[str] = field(default=frozenset())
     """Facts that a running deadline is counted from or stopped by."""
+    roles: frozenset[str] = field(default=frozenset())
+    """Every role with a part in it, danger to life apart; ``everyone`` where a step is open to all."""
 
     @property
     def id(self) -> str:
@@ -224,6 +226,8 @@ class _Compiler:
         clocked = {
             fact for one in routine.deadlines.values() for fact in (one.origin, one.or_before) if fact is not None
         }
+        opening = self._move("", OPEN, routine.opens, "step")
+        every = [opening, *(move for there in moves.values() for move in there.values())]
         return Rules(
             routine=routine,
             digest=digest(rules),
@@ -231,11 +235,13 @@ class _Compiler:
             rules_bytes=canonical(rules),
             guidance_bytes=canonical(guidance),
             scope=self.scope,
-            opening=self._move("", OPEN, routine.opens, "step"),
+            opening=opening,
             spots=spots,
             moves=moves,
             derived=self.derived,
             clocked=frozenset(clocked),
+            roles=frozenset(role for move in every if move.kind != "acute" for role in move.by)
+            | frozenset(routine.correct.by),
         )
 
     def _place(

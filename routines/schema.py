@@ -15,6 +15,7 @@ from .digests import Json
 from .form import Form
 from .law import LawBook
 from .model import Routine
+from .orders import AccessOrder
 from .registers import Contacts, Organisations, Roles, Terms
 from .text import Model, Text
 
@@ -53,6 +54,7 @@ class Texts(RootModel[dict[str, "Text | Texts"]]):
 
 
 FILES: Mapping[str, type[BaseModel]] = {
+    "access": AccessOrder,
     "builtin": BuiltinFile,
     "contacts": Contacts,
     "law": LawBook,

@@ -34,6 +34,10 @@ class Sources:
                 raise NotFound("no_such_definition", file=name)
         return found
 
+    def has(self, name: str) -> bool:
+        """Whether any directory has a file of that relative name."""
+        return any((directory / name).is_file() for directory in self.directories)
+
     def names(self, folder: str) -> list[str]:
         """Relative names of the YAML files of a folder, over all directories."""
         return sorted(

@@ -55,10 +55,11 @@ class _Check:
     def done(self) -> Checked:
         registers = {f"{name}.yaml": self.page(f"{name}.yaml") for name in _REGISTERS}
         models = {name: page and shaped(page, FILES[name.removesuffix(".yaml")]) for name, page in registers.items()}
-        for name in (*self.sources.names("texts"), *(["terms.yaml"] if self.has("terms.yaml") else [])):
+        more = [name for name in ("terms.yaml", "access.yaml") if self.sources.has(name)]
+        for name in (*self.sources.names("texts"), *more):
             page = self.page(name)
             if page is not None:
-                shaped(page, FILES["texts" if "/" in name else "terms"])
+                shaped(page, FILES["texts" if "/" in name else name.removesuffix(".yaml")])
         read = [page for name in self.sources.names("routines") if (page := self.page(name)) is not None]
         routines = [(page, routine) for page in read if (routine := self.routine(page)) is not None]
         rules: list[Rules] = []
@@ -69,9 +70,6 @@ class _Check:
             rules = [compiled for about in subjects if (compiled := self.meaning(about)) is not None]
         _apart(routines)
         return Checked(sorted([*self.findings, *(one for page in self.pages for one in page.findings)]), rules)
-
-    def has(self, name: str) -> bool:
-        return any((directory / name).is_file() for directory in self.sources.directories)
 
     def page(self, name: str) -> Page | None:
         try:

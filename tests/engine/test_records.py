@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from stegvis.adapters.sql import SqlStore
 from stegvis.engine.ports import RecordRow
 from stegvis.engine.sealing import LONGEST_RECORD, ChainHead, guard_input, leaf_hash, seal, seal_access, unseal
-from stegvis.engine.values import DueChange, Event, GuardResult, HandOffHead, Head
+from stegvis.engine.values import AccessHead, CaseSet, DueChange, Event, GuardResult, HandOffHead, Head
 from stegvis.engine.verify import opened
 from stegvis.routines.digests import canonical
 from stegvis.routines.errors import Broken
@@ -116,12 +116,13 @@ def test_the_fields_of_a_record_are_these_and_no_others() -> None:
     chain, access = (SCHEMA["definitions"][name]["properties"] for name in ("case_record", "access_record"))
     # Those of the audit log's format: a new one is a decision about what may stand in the open.
     assert " ".join(sorted(chain)) == (
-        "actor acute at basis cal case cmd corr cseq def dlg due end from guards gui hap hof hold id law log n nb org"
-        " owed paid pc person prev purpose qual rec role rtn run seen step to trg type unit v why"
+        "acc actor acute at basis cal case cmd corr cseq def dlg due end from guards gui hap hof hold id law log n nb"
+        " org owed paid pc person prev purpose qual rec role rtn run seen set step to trg type unit v why"
     )
     assert " ".join(sorted(access)) == "actor at case id log n org rec role run seen trg type unit v why"
     assert set(Head.__annotations__) <= set(chain)
-    places = {"due": DueChange, "guard": GuardResult, "handoff": HandOffHead}
+    places: dict[str, type] = {"due": DueChange, "guard": GuardResult, "handoff": HandOffHead}
+    places |= {"access_ground": AccessHead, "case_set": CaseSet}
     for name, typed in places.items():
         assert set(typed.__annotations__) == set(SCHEMA["definitions"][name]["properties"]) - {"in"}
 

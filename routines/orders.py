@@ -1,0 +1,114 @@
+"""Orders (ordningar): what an organisation has decided for all its cases, whatever the routine.
+
+Each order is one file with a digest of its own. It holds from the day it is laid in place, for old cases as for new
+ones; a record names the order that it was judged under, and the store keeps its canonical bytes for ever.
+"""
+
+from collections.abc import Mapping
+from typing import Annotated, Literal, NamedTuple, TypeAlias, cast
+
+import orjson
+from pydantic import Field, StringConstraints
+
+from .digests import canonical, digest
+from .law import checked
+from .text import Model, Name
+
+Unit: TypeAlias = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.:-]{0,127}$")]
+"""A unit by the host's own key."""
+Roles: TypeAlias = tuple[Name, ...]
+HOLDER = "holder"
+"""Whoever has the case, where an order says who may do something; no role has this name."""
+Entered: TypeAlias = Literal["holder", "stand_in", "named", "opener", "unit", "overseer", "break_glass"]
+"""On what access rests: has the case, stands in, is named, opened it, works in its unit, oversees, broke the glass."""
+
+
+class Oversees(Model):
+    """Roles that see cases whoever holds them: those of their own unit, or all of the organisation's."""
+
+    unit: Roles = ()
+    organisation: Roles = ()
+
+
+class May(Model):
+    """Who may let somebody in or keep somebody out: roles, or ``holder`` for whoever has the case."""
+
+    name: Roles = ()
+    stand_in: Roles = ()
+    bar: Roles = ()
+
+
+class Demands(Model):
+    """What must hold of a person before access that rests on one of these grounds.
+
+    ``qualified``: the competence of SoL 25 kap. 1 § (behörighet). ``bias``: they have said that they are not biased in
+    the case (jävsprövning).
+    """
+
+    qualified: tuple[Entered, ...] = ()
+    bias: tuple[Entered, ...] = ()
+
+
+class BreakGlass(Model):
+    """Access in an emergency with a reason (nödöppning).
+
+    ``by``: who may. ``lasts`` and ``seen``: laws that say how long it holds, and by when somebody has looked at it.
+    ``announce``: the roles on whose list it stands, in the unit that the case belongs to.
+    """
+
+    by: Annotated[Roles, Field(min_length=1)]
+    lasts: Name
+    seen: Name
+    announce: Annotated[Roles, Field(min_length=1)]
+
+
+class Access(Model):
+    """Who may see and act on cases in one kind of organisation (inre sekretess, behörighet).
+
+    ``unheld``: who works with a case that nobody has: those of its unit with a role in the routine, or only whoever
+    opened it. ``receives``: the units that a case belongs to while it has only been handed over; none means all.
+    ``audits``: roles that read the log of every case, and nothing else of it.
+    """
+
+    unheld: Literal["unit", "opener"]
+    receives: tuple[Unit, ...] = ()
+    oversees: Oversees = Oversees()
+    may: May = May()
+    demands: Demands = Demands()
+    audits: Roles = ()
+    break_glass: BreakGlass | None = None
+
+
+class AccessOrder(Model):
+    """Who may see and act on cases, by kind of organisation. A kind left out is open to all of the organisation."""
+
+    format: Literal[1]
+    kinds: Mapping[Name, Access] = {}
+
+
+ORDERS: Mapping[str, type[Model]] = {"access": AccessOrder}
+"""The model of each order, by the name of its file."""
+
+
+class Order(NamedTuple):
+    """An order as it is read, and the canonical bytes under its digest."""
+
+    name: str
+    digest: str
+    body: bytes
+    says: Model
+
+
+def load_order(name: str, data: Mapping[str, object] | None) -> Order:
+    """An order from the parsed data of its file; without a file, one that says nothing.
+
+    Raises:
+        BadInput: ``definition_malformed``.
+    """
+    said: Mapping[str, object] = data if data is not None else {"format": 1}
+    return Order(name, digest(said), canonical(said), checked(ORDERS[name], said))
+
+
+def restored_order(name: str, body: bytes) -> Order:
+    """An order from its stored canonical bytes."""
+    return load_order(name, cast("dict[str, object]", orjson.loads(body)))
