@@ -4,14 +4,25 @@ import threading
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 
-from stegvis.engine.ports import AnswerRow, CaseRow, Commit, DeadlineRow, Loaded, OutboxRow, RecordRow, RunRow, Sealer
+from stegvis.engine.ports import (
+    AnswerRow,
+    CaseRow,
+    Commit,
+    DeadlineRow,
+    DraftRow,
+    Loaded,
+    OutboxRow,
+    RecordRow,
+    RunRow,
+    Sealer,
+)
 from stegvis.routines.errors import Broken, KeyReused, Stale
 
 from .keys import MemoryKeys
 
 
 class _Organisation:
-    __slots__ = ("answers", "cases", "chains", "deadlines", "ended", "log", "marks", "outbox", "records")
+    __slots__ = ("answers", "cases", "chains", "deadlines", "drafts", "ended", "log", "marks", "outbox", "records")
 
     def __init__(self) -> None:
         self.log: list[RecordRow] = []
@@ -22,6 +33,7 @@ class _Organisation:
         """By person and routine, then by case and run: the runs that have ended."""
         self.deadlines: dict[str, dict[tuple[str, str], DeadlineRow]] = {}
         self.outbox: dict[str, tuple[OutboxRow, str | None]] = {}
+        self.drafts: dict[tuple[str, str, str, str], DraftRow] = {}
         self.answers: dict[tuple[str, str], AnswerRow] = {}
         self.marks: dict[str, str] = {}
 
@@ -69,6 +81,8 @@ class MemoryStore:
                 _put(of, commit.deadlines)
             for row in commit.outbox:
                 of.outbox[row.id] = (row, None)
+            for used in commit.spent:
+                of.drafts.pop((case.case, *used), None)
 
     def note(self, organisation: str, rows: Sequence[RecordRow]) -> None:
         with self._lock:
@@ -132,6 +146,28 @@ class MemoryStore:
             row, delivered = outbox.get(id, (None, None))
             if row is not None and delivered is None:
                 outbox[id] = (row, at)
+
+    def keep_draft(self, organisation: str, row: DraftRow) -> None:
+        with self._lock:
+            self._of(organisation).drafts[row[:4]] = row
+
+    def drafts(self, organisation: str, *, case: str | None = None, actor: str | None = None) -> list[DraftRow]:
+        with self._lock:
+            rows = list(self._of(organisation).drafts.values())
+        rows = [row for row in rows if case in (None, row.case) and actor in (None, row.actor)]
+        return sorted(rows, key=lambda row: (row.at, *row[:4]))
+
+    def drop_draft(self, organisation: str, case: str, run: str, trigger: str, actor: str) -> bool:
+        with self._lock:
+            return self._of(organisation).drafts.pop((case, run, trigger, actor), None) is not None
+
+    def sweep_drafts(self, organisation: str, until: str) -> int:
+        with self._lock:
+            drafts = self._of(organisation).drafts
+            gone = [key for key, row in drafts.items() if row.expires <= until]
+            for key in gone:
+                del drafts[key]
+            return len(gone)
 
     def publish(self, digest: str, kind: str, body: bytes) -> None:
         if self._definitions.setdefault(digest, (kind, body)) != (kind, body):

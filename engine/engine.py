@@ -16,6 +16,7 @@ from . import messages
 from .answers import Answer, Receipt
 from .decide import CLOCK, rules_of
 from .desk import Desk, Telling
+from .drafts import Draft, Drafts
 from .evolve import fold
 from .files import Files
 from .guide import Guide, guide
@@ -59,6 +60,7 @@ class Engine:
         self.keys: Sealer = keys if keys is not None else store.keys
         self.files = Files(library, store, self.keys, clock, entropy)
         self._desk = Desk(self.files, tell)
+        self.drafts = Drafts(self._desk)
 
     @property
     def clock(self) -> Clock:
@@ -180,8 +182,19 @@ class Engine:
         command = Command(kind="case", run="", trigger=kind, form=form or {}, reason=reason)
         return self._desk.do(command, actor, key, case, expect=expect)
 
+    def draft(
+        self, case: str, trigger: str, form: Mapping[str, object], *, actor: Actor, run: str | None = None
+    ) -> Draft:
+        """Keep what the actor has begun to answer, unchecked; ``drafts`` shows, lists and throws away.
+
+        The step itself, once the actor has taken it, uses the draft up. See :meth:`stegvis.engine.drafts.Drafts.save`.
+        """
+        return self.drafts.save(case, trigger, form, actor=actor, run=run)
+
     def tick(self, organisation: str, now: datetime | None = None) -> int:
-        """Let the clock run: remind, note what has passed, let lapse what lapses. The same instant twice does nothing.
+        """Let the clock run: remind, note what has passed, let lapse what lapses, sweep drafts that have expired.
+
+        The same instant twice does nothing.
 
         Returns:
             How many cases were changed.
@@ -195,6 +208,7 @@ class Engine:
         changed = 0
         for case in dict.fromkeys(row.case for row in self.store.deadlines(organisation, until=text_of(moment))):
             changed += self._desk.tick(actor, case, moment)
+        self.store.sweep_drafts(organisation, text_of(moment))
         self.store.set_mark(organisation, "clock", text_of(moment))
         return changed
 

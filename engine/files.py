@@ -204,6 +204,7 @@ class Files:
             case=case.id, version=case.version, record=latest.id
         )
         deadlines, closed = self._deadlines(decision.events, case)
+        taken = [event.head for event in decision.events if event.head["type"] == "transition"]
         self.store.commit(
             Commit(
                 organisation,
@@ -215,6 +216,7 @@ class Files:
                 closed,
                 tuple([self._outbox(effect.message, case, touched[0], log) for effect in decision.effects]),
                 told if answer is not None else None,
+                tuple([(head["run"], head.get("trg", ""), head["actor"]) for head in taken]),
             )
         )
         self._hold(organisation, Held(case, row))

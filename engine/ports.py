@@ -92,6 +92,22 @@ class AnswerRow(NamedTuple):
     record: str
 
 
+class DraftRow(NamedTuple):
+    """What somebody has begun to answer: no part of the case, one for each actor and step."""
+
+    case: str
+    run: str
+    trigger: str
+    actor: str
+    version: int
+    """Of the case when the draft was saved."""
+    at: str
+    expires: str
+    """When it is swept away."""
+    cell: bytes
+    """Sealed: the answers as they were."""
+
+
 class Loaded(NamedTuple):
     case: CaseRow
     runs: tuple[RunRow, ...]
@@ -111,6 +127,8 @@ class Commit(NamedTuple):
     """(run, deadline) whose clock has stopped."""
     outbox: tuple[OutboxRow, ...] = ()
     answer: AnswerRow | None = None
+    spent: tuple[tuple[str, str, str], ...] = ()
+    """(run, trigger, actor) of the drafts that the command has used up, where there are such."""
 
 
 class Store(Protocol):
@@ -169,6 +187,22 @@ class Store(Protocol):
         ...
 
     def delivered(self, organisation: str, id: str, at: str) -> None: ...
+    def keep_draft(self, organisation: str, row: DraftRow) -> None:
+        """Keep a draft in place of the one that the actor had for that step."""
+        ...
+
+    def drafts(self, organisation: str, *, case: str | None = None, actor: str | None = None) -> list[DraftRow]:
+        """Drafts, all or those of a case or an actor, the oldest first."""
+        ...
+
+    def drop_draft(self, organisation: str, case: str, run: str, trigger: str, actor: str) -> bool:
+        """Throw a draft away; whether there was one."""
+        ...
+
+    def sweep_drafts(self, organisation: str, until: str) -> int:
+        """Throw away every draft that expires at that instant or before; how many there were."""
+        ...
+
     def publish(self, digest: str, kind: str, body: bytes) -> None:
         """Keep the canonical bytes of a definition for ever; the same digest twice is no error."""
         ...

@@ -14,6 +14,7 @@ from stegvis import (
     Actor,
     Answer,
     Case,
+    Draft,
     Engine,
     Fault,
     Guide,
@@ -100,6 +101,10 @@ def asking_answers_values(engine: Engine, actor: Actor) -> None:
     assert_type(guide, Guide)
     assert_type(guide.digest, str)
     assert_type(guide.text("en"), str)
+    draft = engine.draft("c", "s", {"x": 1}, actor=actor)
+    assert_type(draft, Draft)
+    assert_type(draft.form, Mapping[str, object] | None)
+    assert_type(engine.drafts.list(actor=actor), list[Draft])
     guide.text("de")  # pyright: ignore[reportArgumentType]
     assert_type(engine.case("c", actor=actor), Case)
 

@@ -29,6 +29,7 @@ COMMANDS: Final = {
     "open": "casework:open_",
     "explain": "casework:explain",
     "take": "casework:take",
+    "draft": "drafts:draft",
     "due": "clock:due",
     "tick": "clock:tick",
     "deliver": "clock:deliver",

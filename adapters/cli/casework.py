@@ -91,6 +91,7 @@ def take(
     happened: str | None = None,
     run: str | None = None,
     key: str | None = None,
+    draft: bool = False,
     acting: Acting = ACTING,
 ) -> int:
     """Take a step."""
@@ -98,7 +99,8 @@ def take(
         who = actor(acting, at.library)
         when, used, excused = instant(happened, "--happened"), key or fresh_key(), dict(split(override))
         fields = fields_of(at.engine, at.engine.case(case, actor=who), step, run)
-        given = answers(fields, set_, form)
+        begun = at.engine.drafts.show(case, step, actor=who, run=run).form if draft else None
+        given = {**(begun or {}), **answers(fields, set_, form)}
         return _done(
             at,
             fields,

@@ -8,7 +8,7 @@ from stegvis.routines.errors import StoreError
 
 from .tables import metadata
 
-LATEST: Final = "0001"
+LATEST: Final = "0002"
 """Newest migration in this package. Numbers are padded so that they sort as text."""
 
 VERSION_TABLE: Final = "stegvis_version"

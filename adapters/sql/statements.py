@@ -13,9 +13,9 @@ from sqlalchemy.sql.elements import CompilerElement
 
 from .tables import metadata
 
-_record, _payload, _case, _run, _deadline, _outbox, _answer, _mark, _definition = (
+_record, _payload, _case, _run, _deadline, _outbox, _draft, _answer, _mark, _definition = (
     metadata.tables[f"stegvis_{name}"]
-    for name in ("record", "payload", "case", "run", "deadline", "outbox", "answer", "mark", "definition")
+    for name in ("record", "payload", "case", "run", "deadline", "outbox", "draft", "answer", "mark", "definition")
 )
 _org: ColumnElement[str] = bindparam("org")
 
@@ -28,6 +28,7 @@ class Statements:
         self._read()
         self._append()
         self._change()
+        self._draft()
         self.earlier = lru_cache(maxsize=16)(self._earlier)
 
     def _read(self) -> None:
@@ -154,6 +155,18 @@ class Statements:
             .values(delivered=bindparam("delivered")),
             "delivered _org _id",
         )
+
+    def _draft(self) -> None:
+        c = _draft.c
+        every = select(*_after(_draft, "org")).where(c.org == _org).order_by(c.at, c.case_id, c.run, c.step, c.actor)
+        self.drafts = self._text(every, "org")
+        self.drafts_of_case = self._text(every.where(c.case_id == bindparam("case")), "org case")
+        self.drafts_of_actor = self._text(every.where(c.actor == bindparam("actor")), "org actor")
+        self.put_draft = self._upsert(_draft)
+        gone = _draft.delete().where(c.org == _org)
+        of_case = gone.where(c.case_id == bindparam("case"), c.run == bindparam("run"), c.step == bindparam("step"))
+        self.drop_draft = self._text(of_case.where(c.actor == bindparam("actor")), "org case run step actor")
+        self.sweep_drafts = self._text(gone.where(c.expires <= bindparam("until")), "org until")
 
     def _earlier(self, states: int) -> str:
         """For so many states; binds org, person, routine, the states, since, but."""

@@ -15,6 +15,7 @@ from stegvis.engine.ports import (
     CaseRow,
     Commit,
     DeadlineRow,
+    DraftRow,
     Loaded,
     OutboxRow,
     RecordRow,
@@ -165,6 +166,28 @@ class SqlStore:
     def delivered(self, organisation: str, id: str, at: str) -> None:
         self.database.write(lambda connection: connection.execute(SQL.deliver, (at, organisation, id)))
 
+    def keep_draft(self, organisation: str, row: DraftRow) -> None:
+        self.database.write(lambda connection: connection.execute(SQL.put_draft, (organisation, *row)))
+
+    def drafts(self, organisation: str, *, case: str | None = None, actor: str | None = None) -> list[DraftRow]:
+        if case is not None:
+            rows = self.database.rows(SQL.drafts_of_case, (organisation, case))
+        elif actor is not None:
+            rows = self.database.rows(SQL.drafts_of_actor, (organisation, actor))
+        else:
+            rows = self.database.rows(SQL.drafts, (organisation,))
+        found = map(DraftRow._make, rows)
+        return [row for row in found if actor in (None, row.actor)]
+
+    def drop_draft(self, organisation: str, case: str, run: str, trigger: str, actor: str) -> bool:
+        values = (organisation, case, run, trigger, actor)
+        return self.database.write(lambda connection: connection.execute(SQL.drop_draft, values).rowcount) > 0
+
+    def sweep_drafts(self, organisation: str, until: str) -> int:
+        return self.database.write(
+            lambda connection: connection.execute(SQL.sweep_drafts, (organisation, until)).rowcount
+        )
+
     def publish(self, digest: str, kind: str, body: bytes) -> None:
         if self.definition(digest) == (kind, body):
             return
@@ -234,6 +257,8 @@ def _commit(connection: sqlite3.Connection, commit: Commit) -> int:
         last: int = execute(SQL.outbox_end, (organisation,)).fetchone()[0] or 0
         posts = enumerate(commit.outbox, last + 1)
         connection.executemany(SQL.add_outbox, [(organisation, place, *row, None) for place, row in posts])
+    for used in commit.spent:
+        execute(SQL.drop_draft, (organisation, case.case, *used))
     return index
 
 

@@ -124,6 +124,24 @@ class Outbox(Row, table=True):
     delivered: str | None = Field(sa_type=Text)
 
 
+class Draft(Row, table=True):
+    """What people have begun to answer, sealed; apart from the case, and swept when it expires."""
+
+    __table_args__ = (
+        Index("stegvis_draft_actor", "org", "actor"),
+        Index("stegvis_draft_expires", "org", "expires"),
+        _WIDE,
+    )
+    case_id: str = Field(sa_type=Text, primary_key=True)
+    run: str = Field(sa_type=Text, primary_key=True)
+    step: str = Field(sa_type=Text, primary_key=True)
+    actor: str = Field(sa_type=Text, primary_key=True)
+    version: int
+    at: str = Field(sa_type=Text)
+    expires: str = Field(sa_type=Text)
+    cell: bytes = Field(sa_type=LargeBinary)
+
+
 class Answer(Row, table=True):
     """What each accepted idempotency key was answered."""
 

@@ -2,7 +2,7 @@
 
 # ruff: noqa: D103  # each makes the row it is typed with
 
-from stegvis.engine.ports import AnswerRow, CaseRow, Commit, DeadlineRow, OutboxRow, RecordRow, RunRow
+from stegvis.engine.ports import AnswerRow, CaseRow, Commit, DeadlineRow, DraftRow, OutboxRow, RecordRow, RunRow
 
 DAY = "2026-03-02T08:00:00.000000Z"
 
@@ -47,6 +47,19 @@ def deadline(case: str, name: str, *, run: str = "r-1", at: str = DAY, stage: st
 
 def posted(id: str, case: str, *, at: str = DAY) -> OutboxRow:
     return OutboxRow(id, case, "r-1", "social_services", at, f"cell {id}".encode())
+
+
+def draft(
+    case: str,
+    trigger: str,
+    *,
+    run: str = "r-1",
+    actor: str = "u-1",
+    at: str = DAY,
+    expires: str = DAY,
+    version: int = 1,
+) -> DraftRow:
+    return DraftRow(case, run, trigger, actor, version, at, expires, f"cell {trigger} {actor} {version}".encode())
 
 
 def answered(key: str, case: str, version: int, *, actor: str = "u-1") -> AnswerRow:

@@ -306,6 +306,67 @@ class StoreContract:
         assert store.sent(HERE, "m-2") == same
         assert store.sent(THERE, "m-1") is store.sent(HERE, "m-9") is None
 
+    # -- drafts
+
+    def test_a_draft_is_kept_for_its_actor_and_step_in_place_of_the_one_before(self, store: Store) -> None:
+        old, new = rows.draft("c-1", "look"), rows.draft("c-1", "look", version=2, at=rows.instant(9))
+        others = (
+            rows.draft("c-1", "look", actor="u-2"),
+            rows.draft("c-1", "look", run="r-2"),
+            rows.draft("c-1", "tell"),
+            rows.draft("c-2", "look"),
+        )
+        for row in (old, *others, new):
+            store.keep_draft(HERE, row)
+        store.keep_draft(THERE, old)
+        assert set(store.drafts(HERE)) == {new, *others}
+        assert store.drafts(HERE, actor="u-2") == [others[0]]
+        assert set(store.drafts(HERE, case="c-1")) == {new, *others[:3]}
+        assert store.drafts(HERE, case="c-1", actor="u-2") == [others[0]]
+        assert store.drafts(HERE, case="c-3") == store.drafts(HERE, actor="u-3") == []
+        assert store.drafts(THERE) == [old]
+
+    def test_drafts_come_by_when_they_were_saved(self, store: Store) -> None:
+        late, early = rows.draft("c-1", "look", at=rows.instant(2)), rows.draft("c-2", "look", at=rows.instant(1))
+        same = rows.draft("c-1", "tell", at=rows.instant(2))
+        for row in (same, late, early):
+            store.keep_draft(HERE, row)
+        assert store.drafts(HERE) == store.drafts(HERE, actor="u-1") == [early, late, same]
+        assert store.drafts(HERE, case="c-1") == [late, same]
+
+    def test_a_commit_uses_up_the_drafts_that_it_names_or_none(self, store: Store) -> None:
+        used, kept = rows.draft("c-1", "look"), rows.draft("c-1", "look", actor="u-2")
+        elsewhere = rows.draft("c-2", "look")
+        for row in (used, kept, elsewhere):
+            store.keep_draft(HERE, row)
+        store.keep_draft(THERE, used)
+        spent = (("r-1", "look", "u-1"), ("r-9", "none", "u-1"))
+        raised(Stale, lambda: store.commit(rows.step(HERE, "c-1", 2)._replace(spent=spent)))
+        assert used in store.drafts(HERE)
+        store.commit(rows.step(HERE, "c-1", 1)._replace(spent=spent))
+        assert set(store.drafts(HERE)) == {kept, elsewhere}
+        assert store.drafts(THERE) == [used]
+
+    def test_a_draft_is_thrown_away_once(self, store: Store) -> None:
+        one, other = rows.draft("c-1", "look"), rows.draft("c-1", "look", actor="u-2")
+        for row in (one, other):
+            store.keep_draft(HERE, row)
+        assert not store.drop_draft(THERE, *one[:4])
+        assert store.drop_draft(HERE, *one[:4])
+        assert not store.drop_draft(HERE, *one[:4])
+        assert store.drafts(HERE) == [other]
+
+    def test_drafts_whose_time_is_up_are_swept(self, store: Store) -> None:
+        gone = [rows.draft("c-1", f"step{n}", expires=rows.instant(n)) for n in range(3)]
+        kept = rows.draft("c-1", "look", expires=rows.instant(3))
+        for row in (*gone, kept):
+            store.keep_draft(HERE, row)
+        store.keep_draft(THERE, gone[0])
+        assert store.sweep_drafts(HERE, rows.instant(2)) == 3
+        assert store.sweep_drafts(HERE, rows.instant(2)) == 0
+        assert store.drafts(HERE) == [kept]
+        assert store.drafts(THERE) == [gone[0]]
+
     # -- definitions and marks
 
     def test_a_definition_is_kept_for_ever(self, store: Store) -> None:
@@ -346,6 +407,7 @@ class StoreContract:
                 )
             )
             store.set_mark(organisation, "clock", state)
+            store.keep_draft(organisation, rows.draft("c-1", state))
 
         empty = _all(store, THERE)
         fill(HERE, "here")
@@ -353,6 +415,7 @@ class StoreContract:
         here = _all(store, HERE)
         fill(THERE, "there")
         store.delivered(THERE, "m-1", rows.DAY)
+        store.sweep_drafts(THERE, rows.DAY)
         assert _all(store, HERE) == here
 
     def test_any_order_of_calls_gives_what_the_plainest_model_gives(self, store: Store) -> None:
@@ -371,6 +434,7 @@ def _all(store: Store, organisation: str = HERE) -> list[object]:
         store.outbox(organisation),
         store.answer(organisation, "u-1", "k-1"),
         store.mark(organisation, "clock"),
+        store.drafts(organisation),
         store.earlier(organisation, person="p-1", routine="report", states=["here", "there"], since="", but=""),
     ]
 

@@ -10,7 +10,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
-from stegvis.engine.ports import AnswerRow, Commit, DeadlineRow, Loaded, OutboxRow, RecordRow, RunRow, Store
+from stegvis.engine.ports import AnswerRow, Commit, DeadlineRow, DraftRow, Loaded, OutboxRow, RecordRow, RunRow, Store
 from stegvis.routines.errors import Broken, KeyReused, Stale, StegvisError
 
 from . import rows
@@ -21,6 +21,7 @@ ACTORS, STAGES = ("u-1", "u-2"), ("remind", "pass", "done")
 _fresh = count()
 _instants = st.integers(0, 9).map(rows.instant)
 _records = st.integers(0, 12).map("record {}".format)
+_drafts = st.tuples(st.sampled_from(RUNS), st.sampled_from(NAMES), st.sampled_from(ACTORS))
 _deadlines = st.tuples(st.sampled_from(NAMES), st.sampled_from(RUNS), _instants, st.sampled_from(STAGES))
 
 
@@ -32,6 +33,7 @@ class Plain:
         self.records: list[RecordRow] = []
         self.deadlines: dict[tuple[str, str, str], DeadlineRow] = {}
         self.delivered: set[str] = set()
+        self.begun: list[DraftRow] = []
 
     def refuses(self, commit: Commit) -> type[StegvisError] | None:
         if commit.answer and self.answer(commit.answer.actor, commit.answer.key):
@@ -56,6 +58,7 @@ class Plain:
             self.deadlines.pop((commit.case.case, run, name), None)
         for row in commit.deadlines:
             self.deadlines[row.case, row.run, row.deadline] = row
+        self.begun = [row for row in self.begun if row.case != commit.case.case or row[1:4] not in commit.spent]
 
     def load(self, case: str) -> Loaded | None:
         ours = [commit for commit in self.commits if commit.case.case == case]
@@ -76,6 +79,10 @@ class Plain:
         if until is not None:
             found = [row for row in found if row.stage != "done" and row.next <= until]
         return sorted(found, key=lambda row: (row.next, row.case, row.run, row.deadline))
+
+    def drafts(self, case: str | None, actor: str | None) -> list[DraftRow]:
+        found = [row for row in self.begun if case in (None, row.case) and actor in (None, row.actor)]
+        return sorted(found, key=lambda row: (row.at, *row[:4]))
 
     def earlier(self, states: Sequence[str], since: str, but: str) -> int:
         loaded = [self.load(case) for case in CASES]
@@ -106,6 +113,7 @@ class Compared(RuleBasedStateMachine):
         posts=st.lists(st.tuples(st.integers(0, 5).map(str), _instants), max_size=2),
         key=st.none() | st.sampled_from(KEYS),
         actor=st.sampled_from(ACTORS),
+        spent=st.lists(_drafts, max_size=1),
     )
     def commit(
         self,
@@ -120,6 +128,7 @@ class Compared(RuleBasedStateMachine):
         posts: list[tuple[str, str]],
         key: str | None,
         actor: str,
+        spent: list[tuple[str, str, str]],
     ) -> None:
         organisation, model = self.at(place)
         loaded = model.load(case)
@@ -136,6 +145,7 @@ class Compared(RuleBasedStateMachine):
             closed=tuple(closed),
             outbox=tuple(rows.posted(id, case, at=at) for id, at in posts),
             answer=rows.answered(key, case, version, actor=actor) if key else None,
+            spent=tuple(spent),
         )
         expected = model.refuses(commit)
         refusal = _refusal(lambda: self.store.commit(commit))
@@ -168,6 +178,28 @@ class Compared(RuleBasedStateMachine):
         if id in [row.id for row in model.outbox(every=True)]:
             model.delivered.add(id)
 
+    @rule(place=st.integers(0, 1), case=st.sampled_from(CASES), named=_drafts, at=_instants, expires=_instants)
+    def keep_draft(self, *, place: int, case: str, named: tuple[str, str, str], at: str, expires: str) -> None:
+        organisation, model = self.at(place)
+        run, trigger, actor = named
+        row = rows.draft(case, trigger, run=run, actor=actor, at=at, expires=expires)
+        self.store.keep_draft(organisation, row)
+        model.begun = [one for one in model.begun if one[:4] != row[:4]] + [row]
+
+    @rule(place=st.integers(0, 1), case=st.sampled_from(CASES), named=_drafts)
+    def drop_draft(self, *, place: int, case: str, named: tuple[str, str, str]) -> None:
+        organisation, model = self.at(place)
+        left = [row for row in model.begun if row[:4] != (case, *named)]
+        assert self.store.drop_draft(organisation, case, *named) == (len(left) < len(model.begun))
+        model.begun = left
+
+    @rule(place=st.integers(0, 1), until=_instants)
+    def sweep_drafts(self, *, place: int, until: str) -> None:
+        organisation, model = self.at(place)
+        left = [row for row in model.begun if row.expires > until]
+        assert self.store.sweep_drafts(organisation, until) == len(model.begun) - len(left)
+        model.begun = left
+
     @invariant()
     def everything_read_is_as_the_model_says(self) -> None:
         for organisation, model in self.models.items():
@@ -183,6 +215,8 @@ class Compared(RuleBasedStateMachine):
                 assert list(self.store.case_records(organisation, case, after=1)) == chain[1:]
             for actor, key in ((actor, key) for actor in ACTORS for key in KEYS):
                 assert self.store.answer(organisation, actor, key) == model.answer(actor, key)
+            for case, actor in ((None, None), ("c-1", None), (None, "u-1"), ("c-1", "u-1")):
+                assert self.store.drafts(organisation, case=case, actor=actor) == model.drafts(case, actor)
             for until, case in ((None, None), (rows.instant(4), None), (None, "c-1"), (rows.instant(4), "c-1")):
                 assert self.store.deadlines(organisation, until=until, case=case) == model.due(until, case)
             for states, since, but in ((STATES, rows.instant(0), ""), (("closed",), rows.instant(5), "c-1")):

@@ -12,6 +12,7 @@ do now, why, by when, and why not; ``Engine.explain`` asks about one step; ``Eng
 """
 
 from stegvis.engine.answers import Answer, Receipt, Refused
+from stegvis.engine.drafts import Draft
 from stegvis.engine.engine import Engine
 from stegvis.engine.guide import Guide
 from stegvis.engine.replay import Replay, Step
@@ -40,6 +41,7 @@ __all__ = [
     "BadInput",
     "Broken",
     "Case",
+    "Draft",
     "Engine",
     "Fault",
     "Finding",
