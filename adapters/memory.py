@@ -115,12 +115,14 @@ class MemoryStore:
             rows = [row for row in rows if row.stage != "done" and row.next <= until]
         return sorted(rows, key=lambda row: (row.next, row.case, row.run, row.deadline))
 
-    def replace_deadlines(self, organisation: str, rows: Iterable[DeadlineRow]) -> None:
-        new = list(rows)
+    def replace_deadlines(self, organisation: str, case: str, rows: Sequence[DeadlineRow], *, expected: int) -> None:
         with self._lock:
             of = self._of(organisation)
-            of.deadlines.clear()
-            _put(of, new)
+            old = of.cases.get(case)
+            if expected != (old.case.version if old else 0):
+                raise _stale(old)
+            of.deadlines.pop(case, None)
+            _put(of, rows)
 
     def earlier(
         self, organisation: str, *, person: str, routine: str, states: Sequence[str], since: str, but: str

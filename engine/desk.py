@@ -11,7 +11,7 @@ from .answers import Receipt, Refused
 from .asking import Ask, asking
 from .decide import decide, rules_of, run_of
 from .evolve import fold
-from .files import HELD, Files, Held
+from .files import HELD, TRIES, Files, Held
 from .instants import text_of
 from .judge import glance
 from .lookups import Lookups
@@ -22,10 +22,6 @@ from .values import Accepted, Actor, Case, Command, Denied, Reason, Run
 
 Telling = Callable[[str, Mapping[str, str | int]], None]
 """Told after each commit: what happened (a code) and open keys; never what somebody wrote."""
-
-
-TRIES = 5
-"""How often a command is judged anew when somebody else was faster."""
 
 COMMANDS = "commands"
 """The unit whose key makes digests of commands."""
@@ -60,33 +56,55 @@ class Desk:
         if command.message is None and not is_reference(key):
             raise BadInput("not_a_reference", field="key")
         asked = self._digest(actor.organisation, messages.command_bytes(command, case))
-        known = self.files.store.answer(actor.organisation, actor.id, key)
-        if known is not None:
-            return self._again(known, asked, actor)
+        if (twin := self._twin(actor, key, asked)) is not None:
+            return twin
+        held = self._held(actor, case, command)
+        # Not before the case is at hand: whoever moves it meanwhile would seem to have done so in the future.
         now = self.files.clock()
-        held = self._held(actor, case, command, now)
-        before = held.case if held is not None else None
-        if before is not None and expect is not None and expect != before.version:
-            messages.stale(before)
-        library = self.files.library_for(before)
-        whole = self.lookups.whole(command._replace(digest=asked), library, before, actor, now)
-        decision = decide(library, before, whole, actor, now)
+        try:
+            decision = self._judged(command._replace(digest=asked), actor, held, now, expect)
+        except (BadInput, Stale):
+            if (twin := self._twin(actor, key, asked)) is not None:
+                return twin
+            raise
         if isinstance(decision, Denied):
-            self._denied(actor, now, whole, case, decision.reasons)
+            if (twin := self._twin(actor, key, asked)) is not None:
+                return twin
+            self._denied(actor, now, command, case, decision.reasons)
             raise Refused(decision.reasons)
         try:
             told = self.files.commit(actor.organisation, held, decision, AnswerRow(actor.id, key, asked, "", 0, ""))
         except KeyReused:
-            known = self.files.store.answer(actor.organisation, actor.id, key)
-            if known is None:
-                raise
-            return self._again(known, asked, actor)
+            if (twin := self._twin(actor, key, asked)) is not None:
+                return twin
+            raise
         except Stale:
             # Somebody was faster. Who did not say which version they looked at is judged anew on where the case stands.
             if expect is not None or case is None or tries == 0:
                 raise
             return self.do(command, actor, key, case, tries=tries - 1)
         return self._done(decision, told, actor)
+
+    def _twin(self, actor: Actor, key: str, asked: str) -> Receipt | None:
+        """The answer that the key has got, if it has.
+
+        Asked before a command is judged, and again before it is turned away: the same command, sent twice, may have
+        been taken in between, and then it is no refusal that its sender is to hear.
+
+        Raises:
+            KeyReused: the key has got an answer to something else.
+        """
+        known = self.files.store.answer(actor.organisation, actor.id, key)
+        return self._again(known, asked, actor) if known is not None else None
+
+    def _judged(
+        self, command: Command, actor: Actor, held: Held | None, now: datetime, expect: int | None
+    ) -> Accepted | Denied:
+        before = held.case if held is not None else None
+        if before is not None and expect is not None and expect != before.version:
+            messages.stale(before)
+        library = self.files.library_for(before)
+        return decide(library, before, self.lookups.whole(command, library, before, actor, now), actor, now)
 
     def _done(self, decision: Accepted, told: AnswerRow, actor: Actor) -> Receipt:
         head = decision.events[-1].head
@@ -154,20 +172,20 @@ class Desk:
             raise Broken("answer_without_record")
         return _receipt(known, then, events[-1].head["run"])
 
-    def _held(self, actor: Actor, case: str | None, command: Command, now: datetime) -> Held | None:
+    def _held(self, actor: Actor, case: str | None, command: Command) -> Held | None:
         """The case at hand; an unknown one and one of another organisation answer alike, and are noted alike."""
         if case is None:
             return None
         held = self.files.case(actor.organisation, case) if _is_id(case) else None
         if held is None:
             no = (reason(self.files.library, "unknown_case", "unknown"),)
-            self._denied(actor, now, command, case, no)
+            self._denied(actor, self.files.clock(), command, case, no)
             raise Refused(no)
         return held
 
     def seen(self, case: str, actor: Actor) -> Case:
         self.vouched(actor)
-        held = self._held(actor, case, Command(kind="take", run="", trigger="guide"), self.files.clock())
+        held = self._held(actor, case, Command(kind="take", run="", trigger="guide"))
         assert held is not None  # noqa: S101 - a case was asked for
         return held.case
 

@@ -24,7 +24,6 @@ from .instants import local_day, text_of
 from .judge import shown_to
 from .ports import Clock, DeadlineRow, Entropy, RecordRow, Sealer, Store
 from .replay import Replay, rejudge, step_of
-from .snapshot import deadline_rows
 from .values import Actor, Case, Command, Event, Message
 from .verify import Fault, Place, verify_case, verify_log
 
@@ -315,15 +314,14 @@ class Engine:
             return self.library
 
     def rebuild(self, organisation: str) -> int:
-        """Make the deadline index anew from what the cases say; how many rows it has."""
-        rows: list[DeadlineRow] = []
-        for case in self.store.cases(organisation):
-            held = self.files.case(organisation, case)
-            if held is not None:
-                library, runs = self.files.library_for(held.case), held.case.runs.values()
-                rows.extend(row for run in runs for row in deadline_rows(rules_of(library, run), case, run))
-        self.store.replace_deadlines(organisation, rows)
-        return len(rows)
+        """Make the deadline index anew from what the cases say, case by case; how many rows it has.
+
+        People may go on working meanwhile. A case whose index is right is left alone.
+        """
+        # The index first: a case that is opened after that is not taken for one that is gone.
+        indexed = [row.case for row in self.store.deadlines(organisation)]
+        cases = dict.fromkeys((*indexed, *self.store.cases(organisation)))
+        return sum(self.files.reindex(organisation, case) for case in cases)
 
     # ---- hand-offs ------------------------------------------------------------------------------------------------
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import orjson
 
-from stegvis.routines.errors import Broken, NotFound, StegvisError
+from stegvis.routines.errors import Broken, NotFound, Stale, StegvisError
 from stegvis.routines.law import LawBook, load_law
 from stegvis.routines.library import Library, restored
 from stegvis.routines.orders import Order, restored_order
@@ -40,6 +40,9 @@ from .verify import opened
 
 HELD = 256
 """How many opened cases are kept at hand."""
+
+TRIES = 5
+"""How often something is done anew when somebody else was faster."""
 
 
 class Held(NamedTuple):
@@ -99,6 +102,24 @@ class Files:
             self._held.move_to_end(key)
             if len(self._held) > HELD:
                 self._held.popitem(last=False)
+
+    def reindex(self, organisation: str, case: str, *, tries: int = TRIES) -> int:
+        """Make the case's part of the deadline index what the case says; how many rows it has.
+
+        Raises:
+            Stale: somebody moved the case each time.
+        """
+        held = self.case(organisation, case)
+        library, runs = self.library_for(held and held.case), held.case.runs.values() if held is not None else ()
+        rows = [row for run in runs for row in deadline_rows(rules_of(library, run), case, run)]
+        if set(rows) != set(self.store.deadlines(organisation, case=case)):
+            try:
+                self.store.replace_deadlines(organisation, case, rows, expected=held.row.version if held else 0)
+            except Stale:
+                if not tries:
+                    raise
+                return self.reindex(organisation, case, tries=tries - 1)
+        return len(rows)
 
     def library_for(self, case: Case | None) -> Library:
         """The library, with the rules that the case's runs are pinned to, if need be from the store."""

@@ -4,7 +4,7 @@ Rows are plain tuples. Every ``bytes`` cell with personal content has been seale
 sees a key. All instants are text in one form, ``YYYY-MM-DDTHH:MM:SS.ffffffZ`` (UTC), which sorts as time does.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from typing import NamedTuple, Protocol, TypeAlias
 
@@ -168,8 +168,14 @@ class Store(Protocol):
         """Open deadlines by ``next``, at most ``until`` itself; those of ``stage`` 'done' only without it."""
         ...
 
-    def replace_deadlines(self, organisation: str, rows: Iterable[DeadlineRow]) -> None:
-        """Throw the organisation's deadline index away and put this one in its place."""
+    def replace_deadlines(self, organisation: str, case: str, rows: Sequence[DeadlineRow], *, expected: int) -> None:
+        """Throw a case's part of the deadline index away and put this in its place, if the case has that version.
+
+        Version 0 is that of a case that is not there.
+
+        Raises:
+            Stale: it has another; details as in ``commit``.
+        """
         ...
 
     def earlier(

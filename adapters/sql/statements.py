@@ -148,7 +148,9 @@ class Statements:
             ),
             "org case run deadline",
         )
-        self.drop_deadlines = self._text(_deadline.delete().where(_deadline.c.org == _org), "org")
+        self.drop_deadlines = self._text(
+            _deadline.delete().where(_deadline.c.org == _org, _deadline.c.case_id == bindparam("case")), "org case"
+        )
         self.deliver = self._text(
             _outbox.update()
             .where(_outbox.c.org == bindparam("_org"), _outbox.c.id == bindparam("_id"), _outbox.c.delivered.is_(None))

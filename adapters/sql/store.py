@@ -2,7 +2,7 @@
 
 import sqlite3
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from operator import itemgetter
 from pathlib import Path
@@ -139,12 +139,13 @@ class SqlStore:
             sql, values = (SQL.deadlines_until, (until,)) if case is None else (SQL.deadlines_of_until, (until, case))
         return [DeadlineRow._make(row) for row in self.database.rows(sql, (organisation, *values))]
 
-    def replace_deadlines(self, organisation: str, rows: Iterable[DeadlineRow]) -> None:
-        new = [(organisation, *row) for row in rows]
-
+    def replace_deadlines(self, organisation: str, case: str, rows: Sequence[DeadlineRow], *, expected: int) -> None:
         def replace(connection: sqlite3.Connection) -> None:
-            connection.execute(SQL.drop_deadlines, (organisation,))
-            connection.executemany(SQL.put_deadline, new)
+            found = connection.execute(SQL.head, (organisation, case)).fetchone()
+            if expected != (CaseRow._make(found).version if found is not None else 0):
+                raise _stale(connection, organisation, case)
+            connection.execute(SQL.drop_deadlines, (organisation, case))
+            connection.executemany(SQL.put_deadline, [(organisation, *row) for row in rows])
 
         self.database.write(replace)
 

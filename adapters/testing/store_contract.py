@@ -250,15 +250,31 @@ class StoreContract:
         assert store.deadlines(HERE) == [again]
 
     def test_the_deadline_index_can_be_made_anew(self, store: Store) -> None:
-        kept = rows.deadline("c-1", "a")
+        kept, other = rows.deadline("c-1", "a"), rows.deadline("c-2", "a")
         for organisation in (HERE, THERE):
             store.commit(rows.step(organisation, "c-1", 1)._replace(deadlines=(kept,)))
-        new = [rows.deadline("c-1", "b"), rows.deadline("c-7", "b")]
-        store.replace_deadlines(HERE, iter(new))
-        assert store.deadlines(HERE) == new
-        assert store.deadlines(THERE) == [kept]
-        store.replace_deadlines(HERE, ())
-        assert store.deadlines(HERE) == []
+            store.commit(rows.step(organisation, "c-2", 1)._replace(deadlines=(other,)))
+        new = [rows.deadline("c-1", "b"), rows.deadline("c-1", "c")]
+        store.replace_deadlines(HERE, "c-1", new, expected=1)
+        assert store.deadlines(HERE) == [*new, other]
+        assert store.deadlines(THERE) == [kept, other]
+        store.replace_deadlines(HERE, "c-1", (), expected=1)
+        assert store.deadlines(HERE) == [other]
+
+    def test_the_deadlines_of_a_case_that_somebody_has_moved_are_not_made_anew(self, store: Store) -> None:
+        kept = rows.deadline("c-1", "a")
+        store.commit(rows.step(HERE, "c-1", 1)._replace(deadlines=(kept,)))
+        store.commit(rows.step(HERE, "c-1", 2))
+        for version in (0, 1, 3):
+            stale = raised(Stale, lambda version=version: store.replace_deadlines(HERE, "c-1", (), expected=version))
+            assert stale.details == {"version": 2, "at": rows.DAY, "actor": "u-1"}
+        assert store.deadlines(HERE) == [kept]
+        raised(Stale, lambda: store.replace_deadlines(HERE, "c-9", (), expected=1))
+        lost = rows.deadline("c-9", "a")
+        store.replace_deadlines(HERE, "c-9", (lost,), expected=0)
+        assert store.deadlines(HERE) == [kept, lost]
+        store.replace_deadlines(HERE, "c-9", (), expected=0)
+        assert store.deadlines(HERE) == [kept]
 
     # -- runs before this one
 

@@ -164,12 +164,24 @@ class Compared(RuleBasedStateMachine):
         if refusal is None:
             model.records += new
 
-    @rule(place=st.integers(0, 1), case=st.sampled_from(CASES), deadlines=st.lists(_deadlines, max_size=4))
-    def replace_deadlines(self, *, place: int, case: str, deadlines: list[tuple[str, str, str, str]]) -> None:
+    @rule(
+        place=st.integers(0, 1),
+        case=st.sampled_from(CASES),
+        deadlines=st.lists(_deadlines, max_size=4),
+        off=st.sampled_from((0, 0, 1, -1)),
+    )
+    def replace_deadlines(self, *, place: int, case: str, deadlines: list[tuple[str, str, str, str]], off: int) -> None:
         organisation, model = self.at(place)
         new = [rows.deadline(case, name, run=run, at=at, stage=stage) for name, run, at, stage in deadlines]
-        self.store.replace_deadlines(organisation, new)
-        model.deadlines = {(row.case, row.run, row.deadline): row for row in new}
+        loaded = model.load(case)
+        version = loaded.case.version if loaded else 0
+        refusal = _refusal(
+            lambda: self.store.replace_deadlines(organisation, case, new, expected=max(version + off, 0))
+        )
+        assert type(refusal) is (Stale if max(version + off, 0) != version else type(None))
+        if refusal is None:
+            kept = {place: row for place, row in model.deadlines.items() if row.case != case}
+            model.deadlines = {**kept, **{(row.case, row.run, row.deadline): row for row in new}}
 
     @rule(place=st.integers(0, 1), id=st.integers(0, 5).map(str))
     def deliver(self, *, place: int, id: str) -> None:

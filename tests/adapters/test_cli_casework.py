@@ -183,9 +183,9 @@ def test_deadlines_are_said_in_words_with_when_the_clock_ran(file: File) -> None
 
 
 def test_a_broken_list_of_deadlines_is_found_and_made_anew(file: File) -> None:
-    file.open()
+    case = file.open()
     with closing(SqlStore(file.db)) as store:
-        store.replace_deadlines("skola", [])
+        store.replace_deadlines("skola", case, [], expected=1)
     broken = file.say("verify", "--json")
     assert (broken.exit, broken.json["sound"]) == (1, False)
     assert broken.json["organisations"][0]["faults"][0]["code"] == "deadlines_differ"

@@ -234,7 +234,9 @@ def _in_note(patch: pytest.MonkeyPatch, change: Callable[[MemoryStore, str], boo
 
 def _a_refusal_writes(patch: pytest.MonkeyPatch) -> None:
     def lose(store: MemoryStore, organisation: str) -> bool:
-        store.replace_deadlines(organisation, [])
+        for case in list(store.cases(organisation)):
+            head = store.head(organisation, case)
+            store.replace_deadlines(organisation, case, [], expected=head.version if head is not None else 0)
         return True
 
     _in_note(patch, lose)

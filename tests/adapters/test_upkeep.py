@@ -310,8 +310,11 @@ def test_keys_that_are_not_the_right_ones(engine: Engine, places: Places) -> Non
 def test_an_index_of_deadlines_that_differs(engine: Engine) -> None:
     store = engine.store
     assert isinstance(store, SqlStore)
-    (row, *others) = store.deadlines("skola")
-    store.replace_deadlines("skola", [row._replace(due="2030-01-01T00:00:00.000000Z"), *others])
+    (row,) = store.deadlines("skola")
+    wrong = row._replace(due="2030-01-01T00:00:00.000000Z")
+    head = store.head("skola", row.case)
+    assert head is not None
+    store.replace_deadlines("skola", row.case, [wrong], expected=head.version)
     found = looked_at(engine)["deadlines"]
     assert (found.ok, found.value) == (False, 1)
     engine.rebuild("skola")
