@@ -57,9 +57,20 @@ class Engine:
         self.library = library
         self.store = store
         self.keys: Sealer = keys if keys is not None else store.keys
+        self.tell = tell
         self.files = Files(library, store, self.keys, clock, entropy)
         self._desk = Desk(self.files, tell)
         self.drafts = Drafts(self._desk)
+
+    def over(self, store: Store, tell: Telling | None) -> "Engine":
+        """The same engine, with nothing at hand, over another view of its store.
+
+        Args:
+            store: what it works on; the keys stay those of this engine.
+            tell: who is told instead.
+        """
+        entropy = self.files.entropy
+        return Engine(self.library, store, keys=self.keys, clock=self.clock, entropy=entropy, tell=tell)
 
     @property
     def clock(self) -> Clock:

@@ -15,7 +15,7 @@ import weakref
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final, Literal, TypeAlias, TypeVar
+from typing import Any, Final, Literal, Protocol, TypeAlias, TypeVar
 
 from sqlalchemy import Connection, create_engine, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
@@ -73,6 +73,18 @@ def path_of(where: str | Path) -> Path:
     if url.drivername not in ("sqlite", "sqlite+pysqlite") or url.database in (None, "", ":memory:") or url.query:
         raise BadInput("unknown_database")
     return Path(str(url.database))
+
+
+class Transactions(Protocol):
+    """What a store asks of a database."""
+
+    def rows(self, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        """Everything that one SELECT finds, all of one moment."""
+        ...
+
+    def write(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Do the work, all of it or none."""
+        ...
 
 
 class Database:
@@ -160,6 +172,16 @@ class Database:
                 raise
             self._idle.append(connection)
             return done
+        finally:
+            self._turn.release()
+
+    @contextmanager
+    def queued(self) -> Generator[None]:
+        """Stand in line with this process's other writers, without a connection of ours."""
+        if not self._turn.acquire(timeout=self._patience):
+            raise StoreError("locked")
+        try:
+            yield
         finally:
             self._turn.release()
 

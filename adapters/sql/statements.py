@@ -90,6 +90,7 @@ class Statements:
 
     def _read_ends(self) -> None:
         c = _record.c
+        self.place_of = self._text(select(c.idx).where(c.org == _org, c.id == bindparam("id")), "org id")
         self.leaf_at = self._text(select(c.leaf).where(c.org == _org, c.idx == bindparam("index")), "org index")
         last = select(c.org, func.max(c.idx).label("idx")).group_by(c.org).subquery()
         both = _record.join(last, (c.org == last.c.org) & (c.idx == last.c.idx))

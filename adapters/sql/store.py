@@ -2,11 +2,12 @@
 
 import sqlite3
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from operator import itemgetter
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Generic, TypeVar
 
 from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 
@@ -25,7 +26,7 @@ from stegvis.routines.errors import BadInput, Broken, KeyReused, Stale
 
 from ..keys import KeyRing
 from .heads import Heads
-from .sqlite import PATIENCE, Database, Synchronous, path_of
+from .sqlite import PATIENCE, Database, Synchronous, Transactions, path_of
 from .statements import Statements
 
 PAGE: Final = 1000
@@ -39,48 +40,18 @@ _record: Final[Callable[[tuple[Any, ...]], RecordRow]] = partial(tuple.__new__, 
 SQL: Final = Statements(SQLiteDialect_pysqlite())
 
 
-class SqlStore:
-    """Cases in an SQLite file, made when it is not there.
+D = TypeVar("D", bound=Transactions)
+
+
+class SqlCases(ABC, Generic[D]):
+    """The promises of a store, over whatever reads rows and writes in transactions.
 
     Args:
-        where: a path, or ``sqlite:///`` and a path.
-        synchronous: ``FULL``: a commit that was acknowledged survives a power failure. ``NORMAL``: faster; the last
-            commits may be lost with the power, which a witness of the log would then call a rollback.
-        patience: seconds to wait for another writer before ``locked``.
-        accept_loss: why the file may be used although its head file knows of more, as a code such as
-            ``disk_replaced``. The log says so before anything else. Only for the one start that needs it.
-
-    Threads may share a store, processes may share the file, and a child may use a store made before the fork, as long
-    as no other thread was reading at that moment.
-
-    Raises:
-        StoreError: see :meth:`stegvis.adapters.sql.sqlite.Database.prepare` and
-            :meth:`stegvis.adapters.sql.heads.Heads.open`.
-        BadInput: ``unknown_database``: ``where`` names something else than an SQLite file; ``not_a_code``.
+        database: a file with connections of its own, or one transaction of somebody else's.
     """
 
-    def __init__(
-        self,
-        where: str | Path,
-        *,
-        synchronous: Synchronous = "FULL",
-        patience: float = PATIENCE,
-        accept_loss: str | None = None,
-    ) -> None:
-        if synchronous not in ("FULL", "NORMAL"):
-            raise BadInput("unknown_synchronous")
-        self.database = Database(path_of(where), synchronous=synchronous, patience=patience)
-        self._heads = Heads(self.database, SQL, _append)
-        if accept_loss is None and not self.database.path.exists():
-            self._heads.refuse_to_begin()
-        try:
-            self.database.prepare()
-            self.head_file = self._heads.open(accept_loss)
-        except BaseException:
-            self.database.close()
-            raise
-        self._keys: KeyRing | None = None
-        self._opening = threading.Lock()
+    def __init__(self, database: D) -> None:
+        self.database = database
 
     def head(self, organisation: str, case: str) -> CaseRow | None:
         rows = self.database.rows(SQL.head, (organisation, case))
@@ -106,14 +77,9 @@ class SqlStore:
     def note(self, organisation: str, rows: Sequence[RecordRow]) -> None:
         self._log(organisation, rows, lambda connection: _append(connection, organisation, rows))
 
+    @abstractmethod
     def _log(self, organisation: str, rows: Sequence[RecordRow], work: Callable[[sqlite3.Connection], int]) -> None:
-        """Do work that ends an organisation's log with these rows, and remember where it ended."""
-        if self.head_file.knows(organisation):
-            index = self.database.write(work)
-        else:
-            index = self.database.write(lambda connection: self._heads.claim(organisation, rows) or work(connection))
-        if rows:
-            self.head_file.remember(organisation, index, rows[-1].leaf)
+        """Do work that ends an organisation's log with these rows."""
 
     def case_records(self, organisation: str, case: str, *, after: int = 0) -> Iterator[RecordRow]:
         end: int = self.database.rows(SQL.chain_end, (organisation, case))[0][0] or 0
@@ -212,6 +178,59 @@ class SqlStore:
 
     def set_mark(self, organisation: str, name: str, value: str) -> None:
         self.database.write(lambda connection: connection.execute(SQL.put_mark, (organisation, name, value)))
+
+
+class SqlStore(SqlCases[Database]):
+    """Cases in an SQLite file, made when it is not there.
+
+    Args:
+        where: a path, or ``sqlite:///`` and a path.
+        synchronous: ``FULL``: a commit that was acknowledged survives a power failure. ``NORMAL``: faster; the last
+            commits may be lost with the power, which a witness of the log would then call a rollback.
+        patience: seconds to wait for another writer before ``locked``.
+        accept_loss: why the file may be used although its head file knows of more, as a code such as
+            ``disk_replaced``. The log says so before anything else. Only for the one start that needs it.
+
+    Threads may share a store, processes may share the file, and a child may use a store made before the fork, as long
+    as no other thread was reading at that moment.
+
+    Raises:
+        StoreError: see :meth:`stegvis.adapters.sql.sqlite.Database.prepare` and
+            :meth:`stegvis.adapters.sql.heads.Heads.open`.
+        BadInput: ``unknown_database``: ``where`` names something else than an SQLite file; ``not_a_code``.
+    """
+
+    def __init__(
+        self,
+        where: str | Path,
+        *,
+        synchronous: Synchronous = "FULL",
+        patience: float = PATIENCE,
+        accept_loss: str | None = None,
+    ) -> None:
+        if synchronous not in ("FULL", "NORMAL"):
+            raise BadInput("unknown_synchronous")
+        super().__init__(Database(path_of(where), synchronous=synchronous, patience=patience))
+        self.heads = Heads(self.database, SQL, _append)
+        if accept_loss is None and not self.database.path.exists():
+            self.heads.refuse_to_begin()
+        try:
+            self.database.prepare()
+            self.head_file = self.heads.open(accept_loss)
+        except BaseException:
+            self.database.close()
+            raise
+        self._keys: KeyRing | None = None
+        self._opening = threading.Lock()
+
+    def _log(self, organisation: str, rows: Sequence[RecordRow], work: Callable[[sqlite3.Connection], int]) -> None:
+        """Do it in one transaction, and remember where the log ended."""
+        if self.head_file.knows(organisation):
+            index = self.database.write(work)
+        else:
+            index = self.database.write(lambda connection: self.heads.claim(organisation, rows) or work(connection))
+        if rows:
+            self.head_file.remember(organisation, index, rows[-1].leaf)
 
     @property
     def keys(self) -> KeyRing:

@@ -123,10 +123,10 @@ class StoreContract:
             good._replace(outbox=(rows.posted("m-2", "c-1"), rows.posted("m-1", "c-1"))),
             good._replace(outbox=(rows.posted("m-2", "c-1"), rows.posted("m-2", "c-1"))),
         )
-        before = _all(store)
+        before = everything(store)
         for commit in spoilt:
             assert raised(Broken, lambda commit=commit: store.commit(commit)).reason == "id_taken"
-            assert _all(store) == before
+            assert everything(store) == before
             assert store.answer(HERE, "u-1", "k-2") is None
         store.commit(good)
         assert store.answer(HERE, "u-1", "k-2") == good.answer
@@ -425,20 +425,20 @@ class StoreContract:
             store.set_mark(organisation, "clock", state)
             store.keep_draft(organisation, rows.draft("c-1", state))
 
-        empty = _all(store, THERE)
+        empty = everything(store, THERE)
         fill(HERE, "here")
-        assert _all(store, THERE) == empty
-        here = _all(store, HERE)
+        assert everything(store, THERE) == empty
+        here = everything(store, HERE)
         fill(THERE, "there")
         store.delivered(THERE, "m-1", rows.DAY)
         store.sweep_drafts(THERE, rows.DAY)
-        assert _all(store, HERE) == here
+        assert everything(store, HERE) == here
 
     def test_any_order_of_calls_gives_what_the_plainest_model_gives(self, store: Store) -> None:
         compare(store)
 
 
-def _all(store: Store, organisation: str = HERE) -> list[object]:
+def everything(store: Store, organisation: str = HERE) -> list[object]:
     """Everything that an organisation can see."""
     cases = list(store.cases(organisation))
     return [
