@@ -5,47 +5,45 @@ a fact that a running deadline is counted from changes, it is counted anew, and 
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import datetime
+from datetime import date
 from typing import NamedTuple
 
-from stegvis.routines.law import LawBook
-from stegvis.routines.limits import due as due_instants
+from stegvis.routines.limits import clock
 from stegvis.routines.model import Deadline
 from stegvis.routines.periods import period
 from stegvis.routines.rules import Move, Rules
 
-from .instants import end_of, local_day, moment_of, text_of
+from .asking import Ask
+from .instants import end_of, moment_of, text_of
 from .values import Due, DueChange, Facts, Run
 
 
 class Counting(NamedTuple):
-    """What due instants are counted from: the facts after the step, those it brought, and the two clocks."""
+    """What due instants are counted from: the command in its setting, the facts after it, and those it brought."""
 
+    ask: Ask
     rules: Rules
-    law: LawBook
     facts: Facts
     given: Facts
-    happened: str
-    now: datetime
 
 
 def changes(counting: Counting, move: Move, running: Mapping[str, Due]) -> list[DueChange]:
     """What a step does to a run's deadlines: closed, started, counted anew, moved."""
-    if not (move.meets or move.starts or running):
-        return []
-    left = dict(running)
     done: list[DueChange] = []
+    if not (move.meets or move.starts or running):
+        return done
+    left = dict(running)
     for name in move.meets:
         due = left.pop(name, None)
         if due is not None:
-            done.append({"id": name, "closed": "late" if counting.happened > limit(due) else "kept"})
+            done.append({"id": name, "closed": "late" if counting.ask.happened > limit(due) else "kept"})
     for trip in move.starts:
         deadline = counting.rules.routine.deadlines[trip.deadline]
         # What is not known starts the clock: a deadline too many is seen, one too few is not.
         starts = trip.condition is None or trip.condition.evaluate(counting.facts) is not False
         if starts and (trip.deadline not in left or deadline.restart):
             left.pop(trip.deadline, None)
-            done.append(_set(trip.deadline, _count(counting, deadline, counting.happened)))
+            done.append(_set(trip.deadline, _count(counting, deadline, counting.ask.happened)))
     if left and not counting.rules.clocked.isdisjoint(counting.given):
         done.extend(recounted(counting, left))
     if move.step.prolongs is not None:
@@ -64,10 +62,9 @@ def _count(counting: Counting, deadline: Deadline, since: str) -> Due:
     source = facts.get(deadline.origin) if deadline.origin is not None else None
     start = source if isinstance(source, str) else since
     critical = facts.get(deadline.or_before) if deadline.or_before is not None else None
-    version = counting.law.at(deadline.law, local_day(counting.now))
-    ends = due_instants(version, moment_of(start))
-    legal = text_of(ends.legal) if ends.legal is not None else None
-    return _due(text_of(ends.internal), legal, critical if isinstance(critical, str) else None, deadline.law, start)
+    version = counting.ask.library.law.at(deadline.law, date.fromisoformat(counting.ask.today))
+    internal, legal = clock(version).ends(start)
+    return _due(internal, legal, critical if isinstance(critical, str) else None, deadline.law, start)
 
 
 def _due(internal: str, legal: str | None, critical: str | None, law: str, since: str) -> Due:
@@ -103,8 +100,8 @@ def recounted(counting: Counting, running: Mapping[str, Due]) -> Iterator[DueCha
         legal = old.legal if old.moved else new.legal
         due = _due(min(old.internal, new.internal), legal, new.critical, deadline.law, new.since)
         if due != old._replace(passed=False, reminded=0, moved=False, lapsed=False):
-            now = text_of(counting.now)
-            yield _set(name, due._replace(passed=old.passed and due.shown < now, moved=old.moved))
+            passed = old.passed and due.shown < counting.ask.at
+            yield _set(name, due._replace(passed=passed, moved=old.moved))
 
 
 def _prolonged(move: Move, running: Mapping[str, Due], facts: Facts) -> Iterator[DueChange]:

@@ -6,7 +6,7 @@ No clock, no randomness, no input or output: the instant, the new ids and what w
 from datetime import datetime
 
 from stegvis.routines.errors import BadInput, NotFound
-from stegvis.routines.form import Value, read_answers
+from stegvis.routines.form import Questions, Value
 from stegvis.routines.library import Library
 from stegvis.routines.model import OPEN
 from stegvis.routines.rules import Move, Rules, allowed
@@ -121,7 +121,7 @@ def _opening(ask: Ask, rules: Rules, case: Case | None, found: Judgement) -> Eve
     _settle(head, rules, rules.opening, found)
     if command.person is not None:
         head["person"] = command.person
-    due = changes(Counting(rules, ask.library.law, found.facts, found.given, ask.happened, ask.now), rules.opening, {})
+    due = changes(Counting(ask, rules, found.facts, found.given), rules.opening, {})
     if due:
         head["due"] = due
     _duties(head, rules.opening, found)
@@ -250,7 +250,7 @@ def _duties(head: Head, move: Move, found: Judgement) -> None:
 def _clockwork(head: Head, ask: Ask, rules: Rules, run: Run, judged: tuple[Move, Judgement]) -> None:
     move, found = judged
     given = found.given if move.kind != "propose" else {}
-    due = changes(Counting(rules, ask.library.law, found.facts, given, ask.happened, ask.now), move, run.due)
+    due = changes(Counting(ask, rules, found.facts, given), move, run.due)
     target = head.get("to", "")
     if rules.spots[target].ends:
         closed = {change["id"] for change in due if "closed" in change}
@@ -321,7 +321,7 @@ def _answered(ask: Ask, case: Case, run: Run, rules: Rules) -> Decision:
     if message.sender not in _parties(run, message.about):
         raise BadInput("not_a_party")
     plain = {name.partition(".")[2]: value for name, value in message.facts.items() if name.startswith("handed.")}
-    answers, problems = read_answers(rules.routine.handed, plain, now=ask.at, today=ask.today)
+    answers, problems = Questions(rules.routine.handed).read(plain, now=ask.at, today=ask.today)
     given: dict[str, Value] = {f"handed.{name}": value for name, value in answers.items()}
     head = _head("handoff.answered", ask, rules)
     head["hof"] = answered_head(message)
@@ -361,7 +361,7 @@ def _correct(ask: Ask, case: Case, run: Run, rules: Rules) -> Decision:
     head["role"] = min(by)
     head["corr"] = command.corrects or ""
     facts: Facts = {**run.facts, **given}
-    due = list(recounted(Counting(rules, library.law, facts, given, ask.happened, ask.now), run.due))
+    due = list(recounted(Counting(ask, rules, facts, given), run.due))
     if due:
         head["due"] = due
     return _accept(case, Event(head, {"facts": given, "reason": command.reason}))
@@ -375,7 +375,7 @@ def _corrected(ask: Ask, run: Run, rules: Rules, reasons: list[Reason]) -> dict[
         if asked is None or name not in asked.fields or fact not in run.facts:
             reasons.append(reason(ask.library, "nothing_to_correct", "unknown"))
             continue
-        answers, problems = read_answers(asked.fields, {name: value}, now=ask.at, today=ask.today)
+        answers, problems = Questions({name: asked.fields[name]}).read({name: value}, now=ask.at, today=ask.today)
         title = asked.fields[name].title
         reasons.extend(reason(ask.library, problem.code, "invalid", fact, field=title) for problem in problems)
         if name in answers:

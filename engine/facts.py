@@ -30,28 +30,23 @@ def next_birthday_that_matters(born: str, on: date) -> date | None:
 
 
 def with_derived(
-    rules: Rules, names: tuple[str, ...], facts: Facts, outside: Mapping[str, int], now: datetime
+    rules: Rules, names: tuple[str, ...], known: dict[str, Value], outside: Mapping[str, int], now: datetime
 ) -> Facts:
-    """The facts with those derived ones beside them; an unknown source leaves its derived fact unknown."""
-    if not names:
-        return facts
-    known: dict[str, Value] = dict(facts)
+    """Put those derived facts beside the known ones; an unknown source leaves its derived fact unknown."""
     for name in names:
-        one, condition = rules.routine.derived[name], rules.derived[name]
-        if one.earlier is not None:
-            value: Value = outside.get(name)
-        elif condition is not None:
-            value = condition.evaluate(known)
+        condition = rules.derived[name]
+        if condition is not None:
+            value: Value = condition.evaluate(known)
+        elif (one := rules.routine.derived[name]).known is not None:
+            value = known.get(one.known) is not None
         else:
-            value = _derive(one, known, now)
+            value = outside.get(name) if one.earlier is not None else _derive(one, known, now)
         if value is not None:
             known[name] = value
     return known
 
 
 def _derive(one: Derived, known: Mapping[str, Value], now: datetime) -> Value:
-    if one.known is not None:
-        return known.get(one.known) is not None
     source = known.get(one.age_group or one.since or "")
     if not isinstance(source, str):
         return None

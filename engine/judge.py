@@ -6,7 +6,7 @@ The same judgement serves doing, asking and showing, so they cannot disagree.
 from collections.abc import Mapping
 
 from stegvis.routines.condition import Condition
-from stegvis.routines.form import Problem, Value, read_answers
+from stegvis.routines.form import Problem, Value
 from stegvis.routines.library import Library
 from stegvis.routines.model import EVERYONE
 from stegvis.routines.rules import CompiledGuard, Move, Rules, allowed
@@ -45,14 +45,15 @@ def judge(ask: Ask, rules: Rules, move: Move, run: Run | None) -> Judgement:
     found = Judgement()
     _who(ask, move, run, found)
     problems = _read(ask, move, run, found)
-    facts = _known(move, run, found.given)
-    found.anew = run is not None and move.kind != "complete" and not move.answers.isdisjoint(run.facts)
-    found.facts = with_derived(rules, move.derived, facts, ask.command.outside, ask.now)
+    found.anew, found.facts = _known(ask, rules, move, run, found.given)
     _answers(ask, move, problems, found)
     _links(ask, move, run, found)
-    _guards(ask, rules, move, found, frozenset())
+    _guards(ask, rules, move, found, _NOTHING)
     _lead(ask, rules, move, found)
     return found
+
+
+_NOTHING: frozenset[str] = frozenset()
 
 
 def glance(ask: Ask, rules: Rules, move: Move, run: Run) -> Judgement:
@@ -60,19 +61,22 @@ def glance(ask: Ask, rules: Rules, move: Move, run: Run) -> Judgement:
     found = Judgement()
     _who(ask, move, run, found)
     given: Facts = run.pending.form if move.kind == "approve" and run.pending is not None else {}
-    facts = _known(move, run, given)
-    found.facts = with_derived(rules, move.derived, facts, ask.command.outside, ask.now)
+    _, found.facts = _known(ask, rules, move, run, given)
     _links(ask, move, run, found)
     _guards(ask, rules, move, found, _resting_on(rules, move.answers))
     return found
 
 
-def _known(move: Move, run: Run | None, given: Facts) -> Facts:
-    """The facts with what a step gives. A form answered again is answered anew: its earlier answers do not linger."""
+def _known(ask: Ask, rules: Rules, move: Move, run: Run | None, given: Facts) -> tuple[bool, Facts]:
+    """The facts with what a step gives, and whether its form was answered before.
+
+    A form answered again is answered anew: its earlier answers do not linger.
+    """
     before: Facts = run.facts if run is not None else {}
-    if move.kind != "complete" and not before.keys().isdisjoint(move.answers):
+    anew = move.kind != "complete" and not move.answers.isdisjoint(before)
+    if anew:
         before = {name: value for name, value in before.items() if name not in move.answers}
-    return {**before, **given} if given else before
+    return anew, with_derived(rules, move.derived, {**before, **given}, ask.command.outside, ask.now)
 
 
 def _resting_on(rules: Rules, asked: frozenset[str]) -> frozenset[str]:
@@ -87,7 +91,8 @@ def _resting_on(rules: Rules, asked: frozenset[str]) -> frozenset[str]:
 
 
 def _who(ask: Ask, move: Move, run: Run | None, found: Judgement) -> None:
-    library, actor, step = ask.library, ask.actor, move.step
+    actor, step = ask.actor, move.step
+    library = ask.library
     roles = allowed(move.by, actor.roles)
     if roles:
         found.role = min(roles)
@@ -134,8 +139,7 @@ def _read(ask: Ask, move: Move, run: Run | None, found: Judgement) -> list[Probl
         found.given = dict(run.pending.form) if run is not None and run.pending is not None else {}
     if move.kind == "approve" or not move.fields:
         return [Problem("unknown_field", "?")] if ask.command.form else []
-    answers, problems = read_answers(move.fields, ask.command.form, now=ask.at, today=ask.today)
-    found.given = {one.fact: answers[one.name] for one in move.asked if one.name in answers}
+    found.given, problems = move.questions.read(ask.command.form, now=ask.at, today=ask.today)
     return problems
 
 
@@ -148,12 +152,12 @@ def _answers(ask: Ask, move: Move, problems: list[Problem], found: Judgement) ->
     facts, named = found.facts, {problem.field for problem in problems}
     # The step's own form may wait; what a second person answers about it may not.
     later = (move.step.complete_later and move.kind in {"step", "propose"}) or ask.command.kind == "receive"
-    for one in move.asked:
+    for one in move.demands:
         asked = True if one.when is None else one.when.evaluate(facts)
         if facts.get(one.fact) is not None:
             if asked is False and one.fact in found.given:
                 problems.append(Problem("not_asked", one.name))
-        elif one.field.required and asked:
+        elif asked and one.field.required:
             found.missing.append(one.name)
             if not later and one.name not in named:
                 problems.append(Problem("missing", one.name))
@@ -166,6 +170,8 @@ def _answers(ask: Ask, move: Move, problems: list[Problem], found: Judgement) ->
 def _links(ask: Ask, move: Move, run: Run | None, found: Judgement) -> None:
     """What a step needs of what went before: a hand-off to ask about or revoke, a limit that the new date prolongs."""
     step = move.step
+    if step.handoff is None and step.revokes is None and step.prolongs is None:
+        return
     if run is None or move.kind not in {"step", "propose", "approve"}:
         return
     about = step.handoff.about if step.handoff is not None else step.revokes

@@ -8,7 +8,7 @@ tests/engine/test_motor_traps.py pins each trap of the package that this module 
 from collections.abc import Mapping
 from typing import Any
 
-from transitions import Event, EventData, Machine, MachineError, Transition
+from transitions import Event, Machine, MachineError
 
 from stegvis.routines.rules import Rules
 
@@ -22,23 +22,19 @@ class Carrier:
         self.state = state
 
 
-class Edge(Transition):
-    """A transition without conditions or callbacks: the core has judged the step. It only moves, and logs nothing."""
-
-    def execute(self, event_data: EventData) -> bool:
-        # set_state would first ask the machine whether it knows the state; Motor asks once, when it makes the edge.
-        setattr(event_data.model, event_data.machine.model_attribute, self.dest)
-        return True
-
-
 class Step(Event):
-    """One branch of a step: exactly one edge from a state. Nothing is queued, prepared or called back."""
+    """One branch of a step: exactly one edge from a state, without conditions or callbacks: the core has judged it.
 
-    def trigger(self, model: Carrier, *args: object, **kwargs: object) -> bool:  # pyright: ignore[reportIncompatibleMethodOverride]
+    It only moves. Nothing is queued, prepared, called back or logged, so no EventData is made. The machine is not asked
+    whether it knows the state: Motor asks once, when it makes the edge.
+    """
+
+    def trigger(self, model: Carrier, *args: object, **kwargs: object) -> bool:  # pyright: ignore[reportIncompatibleMethodOverride] # noqa: ARG002
         edges = self.transitions.get(model.state)
         if not edges:
             raise MachineError(f"no step {self.name} from {model.state}")
-        return edges[0].execute(EventData(None, self, self.machine, model, args, kwargs))
+        model.state = edges[0].dest
+        return True
 
 
 class Motor:
@@ -73,7 +69,6 @@ class Motor:
 
 
 class _Machine(Machine):
-    transition_cls = Edge
     event_cls = Step
 
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from typing import Annotated, Any, Literal, NamedTuple, TypeAlias
 
+import orjson
 from pydantic import Field as Limits
 
 from .facttypes import FactType, Kind, Value
@@ -59,6 +60,8 @@ _REFERENCE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,127}\Z")
 _RANDOM = re.compile(r"[0-9a-f]{32}|[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
 """128 bits in hex, also as a UUID: a few in ten thousand hold digits that would pass for a personal number."""
 _IDENTITY = re.compile(r"(?<![0-9])(?:[0-9]{2})?([0-9]{2})(0[0-9]|1[0-2])([0-9]{2})[-+]?([0-9]{4})(?![0-9])")
+_DAY = re.compile(r"[0-9]{6}")
+"""What every personal number has: the day of birth."""
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\x80-\x9f\ud800-\udfff\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 
 
@@ -80,7 +83,10 @@ def is_reference(value: object) -> bool:
 
 def holds_personal_number(text: str) -> bool:
     """Whether some digits are a personal or coordination number: a possible day, and the right check digit."""
-    return any(_is_personal_number("".join(found.groups())) for found in _IDENTITY.finditer(_RANDOM.sub("", text)))
+    # Most keys have no six digits in a row, and are not looked at further.
+    return _DAY.search(text) is not None and any(
+        _is_personal_number("".join(found.groups())) for found in _IDENTITY.finditer(_RANDOM.sub("", text))
+    )
 
 
 def _is_personal_number(digits: str) -> bool:
@@ -93,18 +99,12 @@ def _is_personal_number(digits: str) -> bool:
 
 def instant_text(moment: datetime) -> str:
     """An aware instant in the one form that sorts as time does."""
+    # orjson writes it three times as fast as datetime itself, on a path that every step takes several times.
     if moment.tzinfo is not UTC:
         moment = moment.astimezone(UTC)
-    # Half the time of isoformat, on a path that every step takes four times.
-    return "%04d-%02d-%02dT%02d:%02d:%02d.%06dZ" % (  # noqa: UP031
-        moment.year,
-        moment.month,
-        moment.day,
-        moment.hour,
-        moment.minute,
-        moment.second,
-        moment.microsecond,
-    )
+    text = str(orjson.dumps(moment, None, orjson.OPT_UTC_Z), "ascii")
+    # A whole second comes without its fraction.
+    return text[1:-1] if moment.microsecond else f"{text[1:-2]}.000000Z"
 
 
 def read_instant(value: object) -> str:
@@ -136,122 +136,163 @@ def _read_date(value: object) -> str:
     return value.isoformat()
 
 
-def _read_text(value: object, field: Field) -> str:
-    if not isinstance(value, str):
-        raise Rejected("not_text")
-    if len(value) > field.longest:
-        raise Rejected("too_long")
-    if not value.isprintable() and _CONTROL.search(value):
-        raise Rejected("control_characters")
-    if not value.strip():
-        raise Rejected("missing")
-    return value
+Reader: TypeAlias = Callable[[object], Value]
+"""Answers the value as it is kept; raises Rejected with a code."""
 
 
-def _read_number(value: object, field: Field) -> int:
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise Rejected("not_number")
-    if (field.least is not None and value < field.least) or (field.most is not None and value > field.most):
-        raise Rejected("out_of_range")
-    if abs(value) >= 2**53:
-        raise Rejected("out_of_range")
-    return value
+def _reader(field: Field) -> Reader | None:
+    """What reads an answer to that question, made once so that reading asks the field nothing; None for a list."""
+    match field.type:
+        case "text":
+            return _text(field.longest)
+        case "number":
+            return _number(field.least, field.most)
+        case "boolean":
+            return _read_boolean
+        case "choice":
+            return (_choices if field.multiple else _choice)(frozenset(field.of or ()))
+        case "person" | "actor":
+            return _read_reference
+        case "date":
+            return _read_date
+        case "instant":
+            return read_instant
+        case "list":
+            return None
 
 
-def _read_boolean(value: object, _: Field) -> bool:
+def _text(longest: int) -> Reader:
+    def read(value: object) -> str:
+        if not isinstance(value, str):
+            raise Rejected("not_text")
+        if len(value) > longest:
+            raise Rejected("too_long")
+        if not value.isprintable() and _CONTROL.search(value):
+            raise Rejected("control_characters")
+        if not value.strip():
+            raise Rejected("missing")
+        return value
+
+    return read
+
+
+def _number(least: int | None, most: int | None) -> Reader:
+    def read(value: object) -> int:
+        if not isinstance(value, int) or isinstance(value, bool):
+            raise Rejected("not_number")
+        if (least is not None and value < least) or (most is not None and value > most) or abs(value) >= 2**53:
+            raise Rejected("out_of_range")
+        return value
+
+    return read
+
+
+def _read_boolean(value: object) -> bool:
     if not isinstance(value, bool):
         raise Rejected("not_boolean")
     return value
 
 
-def _read_choice(value: object, field: Field) -> Value:
-    options = field.of or {}
-    if not field.multiple:
+def _choice(options: frozenset[str]) -> Reader:
+    def read(value: object) -> str:
         if not isinstance(value, str) or value not in options:
             raise Rejected("not_a_choice")
         return value
-    if not isinstance(value, list | tuple):
-        raise Rejected("not_a_list")
-    chosen = list[str]()
-    for one in value:  # pyright: ignore[reportUnknownVariableType]
-        if not isinstance(one, str) or one not in options or one in chosen:
-            raise Rejected("not_a_choice")
-        chosen.append(one)
-    return chosen
+
+    return read
 
 
-def _read_reference(value: object, _: Field) -> str:
+def _choices(options: frozenset[str]) -> Reader:
+    def read(value: object) -> list[str]:
+        if not isinstance(value, list | tuple):
+            raise Rejected("not_a_list")
+        chosen = list[str]()
+        for one in value:  # pyright: ignore[reportUnknownVariableType]
+            if not isinstance(one, str) or one not in options or one in chosen:
+                raise Rejected("not_a_choice")
+            chosen.append(one)
+        return chosen
+
+    return read
+
+
+def _read_reference(value: object) -> str:
     if not isinstance(value, str) or not is_reference(value):
         raise Rejected("not_a_reference")
     return value
 
 
-_READERS: Mapping[str, Callable[[object, Field], Value]] = {
-    "text": _read_text,
-    "number": _read_number,
-    "boolean": _read_boolean,
-    "choice": _read_choice,
-    "person": _read_reference,
-    "actor": _read_reference,
-    "date": lambda value, _: _read_date(value),
-    "instant": lambda value, _: read_instant(value),
-}
+class Questions:
+    """A set of fields, ready to read answers to them. With ``form`` the answers are named as facts, ``form.field``."""
+
+    __slots__ = ("_past", "_readers", "_rows")
+
+    def __init__(self, fields: Mapping[str, Field], *, form: str | None = None) -> None:
+        before = f"{form}." if form is not None else ""
+        self._readers = {name: (before + name, _reader(one)) for name, one in fields.items()}
+        self._past = {name: one.type == "date" for name, one in fields.items() if one.past}
+        self._rows = {name: _Rows(one.rows or {}) for name, one in fields.items() if one.type == "list"}
+
+    def read(self, given: Given, *, now: str, today: str, prefix: str = "") -> tuple[dict[str, Value], list[Problem]]:
+        """Read every given answer against its field's type; whether fields are missing is asked elsewhere.
+
+        Args:
+            given: what was answered, by field name; None means "not known" and is left out.
+            now, today: the present instant, and the local date, for fields that may not lie in the future.
+            prefix: put before field names in problems, for rows of a list.
+        """
+        answers: dict[str, Value] = {}
+        problems: list[Problem] = []
+        readers, past = self._readers, self._past
+        for name, value in given.items():
+            known = readers.get(name)
+            if known is None:
+                problems.append(Problem("unknown_field", f"{prefix}?"))
+            elif value is not None:
+                fact, read = known
+                try:
+                    if read is None:
+                        answers[fact] = self._rows[name].read(value, problems, now, today, prefix + name)
+                        continue
+                    answer = read(value)
+                    if name in past and isinstance(answer, str) and answer > (today if past[name] else now):
+                        raise Rejected("future")
+                    answers[fact] = answer
+                except Rejected as no:
+                    problems.append(Problem(str(no), prefix + name))
+        return answers, problems
 
 
-def read_answers(
-    fields: Mapping[str, Field], given: Given, *, now: str, today: str, prefix: str = ""
-) -> tuple[dict[str, Value], list[Problem]]:
-    """Read every given answer against its field's type; whether fields are missing is asked elsewhere.
+class _Rows:
+    """The rows of a list, each with the same questions."""
 
-    Args:
-        fields: the form's fields by name.
-        given: what was answered, by field name; None means "not known" and is left out.
-        now, today: the present instant, and the local date, for fields that may not lie in the future.
-        prefix: put before field names in problems, for rows of a list.
-    """
-    answers: dict[str, Value] = {}
-    problems: list[Problem] = []
-    for name, value in given.items():
-        field = fields.get(name)
-        if field is None:
-            problems.append(Problem("unknown_field", f"{prefix}?"))
-        elif value is not None:
-            try:
-                if field.type == "list":
-                    answers[name] = _read_rows(field, value, problems, now=now, today=today, prefix=f"{prefix}{name}")
-                    continue
-                answer = _READERS[field.type](value, field)
-                if field.past and isinstance(answer, str) and answer > (today if field.type == "date" else now):
-                    raise Rejected("future")
-                answers[name] = answer
-            except Rejected as no:
-                problems.append(Problem(str(no), prefix + name))
-    return answers, problems
+    __slots__ = ("_columns", "_required")
 
+    def __init__(self, columns: Mapping[str, Field]) -> None:
+        self._columns = Questions(columns)
+        self._required = [name for name, column in columns.items() if column.required]
 
-def _read_rows(
-    field: Field, value: object, problems: list[Problem], *, now: str, today: str, prefix: str
-) -> list[dict[str, Value]]:
-    if not isinstance(value, list | tuple):
-        raise Rejected("not_a_list")
-    if len(value) > ROW_LIMIT:  # pyright: ignore[reportUnknownArgumentType]
-        raise Rejected("too_many_rows")
-    rows: list[dict[str, Value]] = []
-    for number, row in enumerate(value):  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
-        if not isinstance(row, Mapping):
+    def read(self, value: object, problems: list[Problem], now: str, today: str, prefix: str) -> list[dict[str, Value]]:
+        if not isinstance(value, list | tuple):
             raise Rejected("not_a_list")
-        inside = f"{prefix}[{number}]."
-        columns = field.rows or {}
-        answers, wrong = read_answers(columns, {str(k): v for k, v in row.items()}, now=now, today=today, prefix=inside)  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
-        problems.extend(wrong)
-        named = {problem.field for problem in wrong}
-        problems.extend(
-            Problem("missing", inside + name)
-            for name, column in columns.items()
-            if column.required and name not in answers and inside + name not in named
-        )
-        rows.append(answers)
-    return rows
+        if len(value) > ROW_LIMIT:  # pyright: ignore[reportUnknownArgumentType]
+            raise Rejected("too_many_rows")
+        rows: list[dict[str, Value]] = []
+        for number, row in enumerate(value):  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
+            if not isinstance(row, Mapping):
+                raise Rejected("not_a_list")
+            inside = f"{prefix}[{number}]."
+            given = {str(k): v for k, v in row.items()}  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
+            answers, wrong = self._columns.read(given, now=now, today=today, prefix=inside)
+            problems.extend(wrong)
+            named = {problem.field for problem in wrong}
+            problems.extend(
+                Problem("missing", inside + name)
+                for name in self._required
+                if name not in answers and inside + name not in named
+            )
+            rows.append(answers)
+        return rows
 
 
 def fact_type(field: Field) -> FactType:

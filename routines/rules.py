@@ -13,7 +13,7 @@ import orjson
 from .condition import Condition, parse
 from .digests import Json, canonical, digest, split
 from .facttypes import FactType, Scope
-from .form import Field, Form, fact_type
+from .form import Field, Form, Questions, fact_type
 from .model import EVERYONE, HERE, OPEN, Deadline, Derived, Guard, Routine, Shared, Start, Target, Transition
 from .text import Text
 
@@ -77,6 +77,10 @@ class Move:
     form: str | None
     fields: Mapping[str, Field]
     asked: tuple[Asked, ...]
+    questions: Questions
+    """Reads the answers to what is asked."""
+    demands: tuple[Asked, ...]
+    """Those of the questions that must be answered, or may only be answered sometimes."""
     answers: frozenset[str]
     """The facts that its form's answers become."""
     starts: tuple[Trip, ...]
@@ -331,6 +335,8 @@ class _Compiler:
             form=form,
             fields=fields,
             asked=asked,
+            questions=Questions(fields, form=form),
+            demands=tuple(one for one in asked if one.field.required or one.when is not None),
             answers=self._facts_of(form),
             starts=starts,
             meets=meets,

@@ -32,7 +32,7 @@ from stegvis.engine.instants import local_day
 from stegvis.engine.values import Accepted, Actor, Decision, Denied
 from stegvis.routines import condition
 from stegvis.routines.facttypes import FactType
-from stegvis.routines.form import Field, read_answers
+from stegvis.routines.form import Field, Questions
 from stegvis.routines.library import SHIPPED, Library, assemble
 from stegvis.routines.model import Property
 from stegvis.routines.rules import Rules, compile_routine
@@ -372,13 +372,13 @@ def test_right_answers_are_read_and_wrong_ones_are_not(data: st.DataObject) -> N
     rules, now = toy().versions["ferry"][0], START
     setting = Setting(now, limits=limits_of(rules.routine))
     right = data.draw(right_answers(_fields(), setting))
-    read, problems = read_answers(_fields(), right, now=text_of(now), today=local_day(now).isoformat())
+    read, problems = Questions(_fields()).read(right, now=text_of(now), today=local_day(now).isoformat())
     assert not problems
     assert read == right
     assert all(one in right for one, field in _fields().items() if field.required)
     wrong: Filled = data.draw(wrong_answers(_fields(), right))
     assert wrong.wrong is not None
-    read, problems = read_answers(_fields(), wrong.form, now=text_of(now), today=local_day(now).isoformat())
+    read, problems = Questions(_fields()).read(wrong.form, now=text_of(now), today=local_day(now).isoformat())
     assert problems or any(one not in read for one, field in _fields().items() if field.required)
 
 

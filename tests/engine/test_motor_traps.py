@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 import pytest
-from transitions import EventData, Machine, MachineError
+from transitions import EventData, Machine, MachineError, Transition
 from transitions.extensions import HierarchicalMachine
 
-from stegvis.engine.machine import Edge, Motor, Step, motor
+from stegvis.engine.machine import Motor, Step, motor
 from stegvis.engine.values import Case
 from stegvis.routines.rules import Rules
 
@@ -160,7 +160,7 @@ def test_a_nested_machine_keeps_its_scope_on_itself() -> None:
 # ---- and the motor --------------------------------------------------------------------------------------------------
 
 
-def parts(made: Motor) -> list[tuple[Step, Edge]]:
+def parts(made: Motor) -> list[tuple[Step, Transition]]:
     return [(event, edge) for event in made._events.values() for edges in event.transitions.values() for edge in edges]
 
 
@@ -180,7 +180,6 @@ def test_the_motor_holds_no_callback_no_condition_and_no_step_that_was_not_decla
     assert set(made._events) == declared
     for step, edge in parts(made):
         assert isinstance(step, Step)
-        assert isinstance(edge, Edge)
         assert not any((edge.conditions, edge.before, edge.after, edge.prepare))
     machines = {id(event.machine): event.machine for event in made._events.values()}
     for one in machines.values():

@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from stegvis.routines.form import (
     ROW_LIMIT,
     Field,
+    Questions,
     fact_type,
     holds_personal_number,
     is_reference,
     protected_fields,
-    read_answers,
 )
 
 NOW, TODAY = "2026-03-02T08:00:00.000000Z", "2026-03-02"
@@ -50,7 +50,7 @@ FIELDS = {
 
 
 def read(name: str, value: object) -> tuple[object, list[tuple[str, str]]]:
-    answers, problems = read_answers(FIELDS, {name: value}, now=NOW, today=TODAY)
+    answers, problems = Questions(FIELDS).read({name: value}, now=NOW, today=TODAY)
     return answers.get(name), [(one.code, one.field) for one in problems]
 
 
@@ -137,7 +137,7 @@ def test_a_fault_inside_a_list_names_its_row_and_the_others_are_read() -> None:
 
 
 def test_what_is_not_known_is_left_out_and_is_no_fault() -> None:
-    assert read_answers(FIELDS, dict.fromkeys(FIELDS), now=NOW, today=TODAY) == ({}, [])
+    assert Questions(FIELDS).read(dict.fromkeys(FIELDS), now=NOW, today=TODAY) == ({}, [])
 
 
 anything: st.SearchStrategy[object] = st.recursive(
@@ -163,7 +163,7 @@ def test_whatever_is_answered_is_kept_as_its_type_or_left_out_with_a_fault(name:
 @given(name=st.text(min_size=1, max_size=20), word=st.text("åäö ", min_size=6, max_size=20))
 def test_no_fault_repeats_what_was_answered_or_asked_in_words(name: str, word: str) -> None:
     given_ = {name: word, f"{word}": 1, "number": word, "date": word, "person": word, "choice": word}
-    _, problems = read_answers(FIELDS, given_, now=NOW, today=TODAY)
+    _, problems = Questions(FIELDS).read(given_, now=NOW, today=TODAY)
     for problem in problems:
         assert word not in problem.code
         assert word not in problem.field
