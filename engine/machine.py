@@ -33,7 +33,7 @@ class Step(Event):
         edges = self.transitions.get(model.state)
         if not edges:
             raise MachineError(f"no step {self.name} from {model.state}")
-        model.state = edges[0].dest
+        model.state = str(edges[0].dest)
         return True
 
 

@@ -283,7 +283,7 @@ class _Rows:
                 raise Rejected("not_a_list")
             inside = f"{prefix}[{number}]."
             given = {str(k): v for k, v in row.items()}  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
-            answers, wrong = self._columns.read(given, now=now, today=today, prefix=inside)
+            answers, wrong = self._columns.read(given, now=now, today=today, prefix=inside)  # pyright: ignore[reportUnknownArgumentType]
             problems.extend(wrong)
             named = {problem.field for problem in wrong}
             problems.extend(
