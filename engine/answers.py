@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from stegvis.routines.errors import StegvisError
 
+from .corrections import Rested
 from .values import Reason
 
 
@@ -32,7 +33,7 @@ class Receipt:
     """What an accepted command answers, the same each time its key is used.
 
     ``id`` is the case, ``run`` the command's run, ``state`` where it stood afterwards; both are empty for a command
-    about the whole case.
+    about the whole case. ``rested``: for a correction, the steps that had rested on the old answers.
     """
 
     id: str
@@ -40,3 +41,4 @@ class Receipt:
     version: int
     state: str
     record: str
+    rested: tuple[Rested, ...] = ()

@@ -357,14 +357,23 @@ def _correct(ask: Ask, case: Case, run: Run, rules: Rules) -> Decision:
     given = _corrected(ask, run, rules, reasons)
     if reasons:
         return Denied(tuple(reasons))
-    head = _head("correction", ask, rules)
-    head["role"] = min(by)
-    head["corr"] = command.corrects or ""
-    facts: Facts = {**run.facts, **given}
-    due = list(recounted(Counting(ask, rules, facts, given), run.due))
-    if due:
-        head["due"] = due
-    return _accept(case, Event(head, {"facts": given, "reason": command.reason}))
+    # A record points at one other: answers that were given in several are corrected in as many.
+    apart: dict[str, dict[str, Value]] = {}
+    for fact, value in given.items():
+        apart.setdefault(command.corrects.get(fact, ""), {})[fact] = value
+    events: list[Event] = []
+    for wrong, together in apart.items():
+        head = _head("correction", ask, rules)
+        head["role"] = min(by)
+        head["corr"] = wrong
+        stands = case.runs[run.id]
+        facts: Facts = {**stands.facts, **together}
+        due = list(recounted(Counting(ask, rules, facts, together), stands.due))
+        if due:
+            head["due"] = due
+        events.append(Event(head, {"facts": together, "reason": command.reason}))
+        case = evolve(case, events[-1])
+    return Accepted(tuple(events), (), case)
 
 
 def _corrected(ask: Ask, run: Run, rules: Rules, reasons: list[Reason]) -> dict[str, Value]:

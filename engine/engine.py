@@ -6,6 +6,7 @@ has no effect on the case, and is noted in the access stream before anything is 
 
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from stegvis.routines.errors import BadInput, Broken, StegvisError
@@ -14,14 +15,15 @@ from stegvis.routines.library import Library
 
 from . import messages
 from .answers import Answer, Receipt
+from .corrections import OPENINGS, Correction, corrections
 from .decide import CLOCK, rules_of
 from .desk import Desk, Telling
 from .drafts import Draft, Drafts
 from .evolve import fold
 from .files import Files
-from .guide import Guide, guide
+from .guide import Guide, changes, guide
 from .instants import local_day, text_of
-from .judge import shown_to
+from .judge import may_see, shown_to
 from .ports import Clock, DeadlineRow, Entropy, RecordRow, Sealer, Store
 from .replay import Replay, rejudge, step_of
 from .values import Actor, Case, Command, Event, Message
@@ -161,11 +163,25 @@ class Engine:
     ) -> Receipt:
         """Correct answers (rättelse): the new ones point at the record of the old, which stays as it was.
 
+        Returns:
+            A receipt whose ``rested`` names the steps that had rested on the old answers: a correction undoes nothing,
+            so somebody has to look at them again.
+
         Raises:
             Refused, Stale, BadInput, NotFound, KeyReused, StoreError.
         """
         command = Command(kind="correct", run=run or "", trigger="correct", form=facts, reason=reason)
-        return self._desk.do(command, actor, key, case, expect=expect)
+        receipt = self._desk.do(command, actor, key, case, expect=expect)
+        made = self._corrections(actor, case)
+        mine = next((one.command for one in made if one.version == receipt.version), None)
+        rested = tuple(step for one in made if one.command == mine for step in one.rested)
+        return replace(receipt, rested=rested)
+
+    def _corrections(self, actor: Actor, case: str) -> list[Correction]:
+        """The corrections of a case, as far as the actor may know of them."""
+        _, events = self._readable(actor.organisation, case)
+        library = self.files.with_rules(event.head["def"] for event in events if event.head["type"] in OPENINGS)
+        return list(corrections(library, events, lambda rules, fact: may_see(rules, frozenset({fact}), actor)))
 
     def change(
         self,
@@ -234,7 +250,8 @@ class Engine:
         now = self.clock()
         one = self._desk.lookups.run(self.files.library_for(found), found, run, None)
         looking = self._desk.looking(found, one, actor, now)
-        shown = guide(looking, found, clock=self.store.mark(actor.organisation, "clock"))
+        corrected = self._corrections(actor, case) if one.corrected else ()
+        shown = guide(looking, found, clock=self.store.mark(actor.organisation, "clock"), corrected=corrected)
         self._desk.note(actor, "read", now, case=case, run=one.id, seen=shown.digest)
         return shown
 
@@ -286,8 +303,10 @@ class Engine:
         faults = [(fault.place, fault.code) for fault in verify_case(place, case)]
         rows, events = self._readable(actor.organisation, case)
         verdicts = rejudge(self.files.library_then, events)
+        told = changes(self.files.library_for(found), self._corrections(actor, case))
         steps = tuple(
-            step_of(row.id, event.head, *verdict) for row, event, verdict in zip(rows, events, verdicts, strict=True)
+            step_of(row.id, event.head, *verdict, told.get(version, ()))
+            for version, (row, event, verdict) in enumerate(zip(rows, events, verdicts, strict=True), 1)
         )
         after = fold(events)
         return Replay(

@@ -46,6 +46,21 @@ def with_derived(
     return known
 
 
+def sources(rules: Rules, names: frozenset[str]) -> frozenset[str]:
+    """The facts that some facts rest on: themselves, and for a derived one all that it is worked out from."""
+    found, waiting = set[str](), set(names)
+    while waiting:
+        name = waiting.pop()
+        if name in found:
+            continue
+        found.add(name)
+        if name in rules.derived:
+            one, condition = rules.routine.derived[name], rules.derived[name]
+            waiting |= {source for source in (one.age_group, one.since, one.known) if source is not None}
+            waiting |= condition.names if condition is not None else set()
+    return frozenset(found)
+
+
 def _derive(one: Derived, known: Mapping[str, Value], now: datetime) -> Value:
     source = known.get(one.age_group or one.since or "")
     if not isinstance(source, str):

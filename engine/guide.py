@@ -4,7 +4,7 @@ Pure, and the same for a terminal, a page and a program: every surface renders t
 command's ``seen`` and the log carry, so that what was shown can be proved.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 
 from stegvis.routines.digests import digest
@@ -15,13 +15,15 @@ from stegvis.routines.rules import Branch, Move, Rules
 from stegvis.routines.text import Lang, Text, Words, fill, plain
 
 from .asking import Ask
+from .corrections import Correction, Rested
 from .decide import CLOCK, rules_of, run_of
 from .facts import next_birthday_that_matters
 from .guide_text import guide_lines
-from .guide_view import Action, Contact, DueView, FactView, GuideView, Next, Question, plain_json
+from .guide_view import Action, Contact, DueView, FactView, GuideView, Mended, Next, Question, plain_json
 from .instants import local_day
 from .judge import glance, may_see, who_may
-from .reasons import field_title, roles_text
+from .reasons import fact_titles, field_title, roles_text
+from .replay import Changed
 from .saying import say_condition, say_instant
 from .values import Case, Facts, Run
 
@@ -51,17 +53,18 @@ class Guide(GuideView):
         return "\n".join(guide_lines(self, self.words, lang)) + "\n"
 
 
-def guide(ask: Ask, case: Case, *, clock: str | None) -> Guide:
+def guide(ask: Ask, case: Case, *, clock: str | None, corrected: Sequence[Correction] = ()) -> Guide:
     """What the actor sees of the command's run now; what the actor may not read is not there.
 
     Args:
         ask: who looks, at which run, when, with what had to be looked up for derived facts.
         case: where the case stands.
         clock: when the clock last ran, as text; None if it never has.
+        corrected: the corrections of the case that the actor may know of.
     """
     run = run_of(case, ask.command.run)
     rules = rules_of(ask.library, run)
-    looking = _Looking(ask, rules, run)
+    looking = _Looking(ask, rules, run, tuple(one for one in corrected if one.run == run.id))
     routine, words = rules.routine, ask.library.words
     spot = rules.spots[run.state]
     state = routine.states[spot.origin]
@@ -118,6 +121,52 @@ def say_value(field: Field, value: Value, words: Words) -> Text:
     return Text.model_construct(sv=said, en=said)
 
 
+def changes(library: Library, corrected: Iterable[Correction]) -> dict[int, tuple[Changed, ...]]:
+    """What each correction changed, in words, by its version of the case."""
+    told: dict[int, tuple[Changed, ...]] = {}
+    for one in corrected:
+        rules = library.by_digest[one.rules]
+        fields = {fact: rules.routine.forms[fact.partition(".")[0]].fields[fact.partition(".")[2]] for fact in one.now}
+        told[one.version] = tuple(
+            Changed(
+                fact,
+                field.title,
+                say_value(field, one.was[fact], library.words),
+                say_value(field, one.now[fact], library.words),
+                one.record,
+            )
+            for fact, field in fields.items()
+        )
+    return told
+
+
+def rested_text(rules: Rules, rested: Sequence[Rested], words: Words) -> Text:
+    """What rested on answers that were wrong, and that it must be looked at again."""
+
+    def said(one: Rested) -> Text:
+        how = [
+            words[f"guide.rested_{name}"]
+            for name, held in (("otherwise", one.otherwise), ("sent", "sent" in one.how))
+            if held
+        ]
+        places = {"step": one.title, "at": say_instant(one.happened), "how": joined(how, "")}
+        return fill(words["guide.rested_step"], places)
+
+    facts = fact_titles(rules, {fact for one in rested for fact in one.facts})
+    return fill(words["guide.rested"], {"facts": facts, "steps": joined([said(one) for one in rested], "; ")})
+
+
+def joined(texts: Sequence[Text], between: str) -> Text:
+    """Some texts as one."""
+    return (
+        plain("")
+        if not texts
+        else Text.model_construct(
+            sv=between.join(one("sv") for one in texts), en=between.join(one("en") for one in texts)
+        )
+    )
+
+
 def question(name: str, field: Field) -> Question:
     """A form's field as it is asked."""
     return Question(
@@ -142,8 +191,8 @@ def cited(library: Library, law: str, on: date) -> Text:
 class _Looking:
     """One actor looking at one run."""
 
-    def __init__(self, ask: Ask, rules: Rules, run: Run) -> None:
-        self.ask, self.rules, self.run = ask, rules, run
+    def __init__(self, ask: Ask, rules: Rules, run: Run, corrected: Sequence[Correction]) -> None:
+        self.ask, self.rules, self.run, self.corrected = ask, rules, run, corrected
         self.library, self.words = ask.library, ask.library.words
         self.day = local_day(ask.now)
 
@@ -180,8 +229,18 @@ class _Looking:
             fields = rules.routine.handed if form == "handed" else asked.fields if asked is not None else {}
             field, value = fields.get(name), facts[fact]
             if field is not None and value is not None and may_see(rules, frozenset({fact}), self.ask.actor):
-                words = say_value(field, value, self.words)
-                yield FactView(fact, field.title, words, fact in self.run.corrected, field.part)
+                words, mended = (
+                    say_value(field, value, self.words),
+                    self.mended(fact) if facts is self.run.facts else None,
+                )
+                yield FactView(fact, field.title, words, mended is not None, field.part, mended)
+
+    def mended(self, fact: str) -> Mended | None:
+        """The correction that an answer comes from; one that a later step gave anew comes from none."""
+        for one in self.corrected:
+            if fact in one.now and self.run.said.get(fact) == one.version:
+                return Mended(one.at, one.actor, one.record)
+        return None
 
     def counted(self) -> Iterator[FactView]:
         """How many earlier runs about the same person there are: a pattern must be seen (mönster över tid)."""
@@ -211,6 +270,7 @@ class _Looking:
     def notices(self, case: Case) -> Iterator[Text]:
         if case.acute:
             yield self.words["guide.acute"]
+        yield from (rested_text(self.rules, one.rested, self.words) for one in self.corrected if one.rested)
         for name, one in self.rules.routine.derived.items():
             source = one.age_group or ""
             shown = may_see(self.rules, frozenset({source}), self.ask.actor)

@@ -45,7 +45,8 @@ def guide_lines(shown: GuideView, words: Words, lang: Lang) -> Iterator[str]:
             yield ""
             yield f"{word(heading)}:"
         for fact in facts:
-            mark = f" ({word('corrected')})" if fact.corrected else ""
+            by = fact.correction
+            mark = f" ({word('corrected', at=say_instant(by.at), by=by.by)})" if by is not None else ""
             yield f"  - {fact.title(lang)}: {fact.value(lang)}{mark}"
     yield from _actions(shown, words, lang)
     yield ""

@@ -70,14 +70,24 @@ class DueView:
 
 
 @dataclass(frozen=True, slots=True)
+class Mended:
+    """When an answer was corrected, by whom, and the record of the one it corrects."""
+
+    at: str
+    by: str
+    record: str
+
+
+@dataclass(frozen=True, slots=True)
 class FactView:
-    """An answer that the actor may read."""
+    """An answer that the actor may read. ``correction`` is there while it is a corrected one."""
 
     fact: str
     title: Text
     value: Text
     corrected: bool
     part: str
+    correction: Mended | None = None
 
 
 @dataclass(frozen=True, slots=True)

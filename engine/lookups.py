@@ -36,21 +36,25 @@ class Lookups:
             return command._replace(fresh=fresh, run=before.id, case=before.id)
         run = self.run(library, before, command.run, command.trigger if command.kind == "take" else None)
         if command.kind == "correct":
-            wrong = self._record_of(before, run, command)
+            wrong = self._records_of(before, run, command)
             return command._replace(fresh=fresh, run=run.id, case=before.id, corrects=wrong)
         rules = rules_of(library, run)
         move = rules.move(run.state, command.trigger)
         outside = self.outside(rules, move.derived, actor.organisation, run, now) if move is not None else {}
         return command._replace(fresh=fresh, run=run.id, case=before.id, outside=outside)
 
-    def _record_of(self, case: Case, run: Run, command: Command) -> str | None:
-        """The record that last answered the first corrected fact."""
-        version = min((run.said[fact] for fact in command.form if fact in run.said), default=None)
-        if version is None:
-            return None
-        for row in self.files.store.case_records(case.organisation, case.id, after=version - 1):
-            return row.id
-        return None
+    def _records_of(self, case: Case, run: Run, command: Command) -> dict[str, str]:
+        """The record in which each corrected fact was last answered."""
+        said = {fact: run.said[fact] for fact in command.form if fact in run.said}
+        wanted = set(said.values())
+        found: dict[int, str] = {}
+        if wanted:
+            for row in self.files.store.case_records(case.organisation, case.id, after=min(wanted) - 1):
+                if row.cseq in wanted:
+                    found[row.cseq] = row.id
+                if len(found) == len(wanted):
+                    break
+        return {fact: found[version] for fact, version in said.items() if version in found}
 
     def outside(
         self, rules: Rules, derived: Sequence[str], organisation: str, about: Run | str | None, now: datetime

@@ -12,6 +12,7 @@ from typing import Any, Literal, TypeAlias, cast
 from stegvis.routines.errors import StegvisError
 from stegvis.routines.library import Library
 from stegvis.routines.rules import Move, Rules
+from stegvis.routines.text import Text
 
 from .decide import decide, rules_of
 from .evolve import evolve
@@ -25,6 +26,17 @@ _SHELL = frozenset({"v", "log", "id", "case", "cseq", "prev", "n", "pc", "rec", 
 
 
 @dataclass(frozen=True, slots=True)
+class Changed:
+    """An answer that a correction changed: what stood, what stands, and the record that it corrects."""
+
+    fact: str
+    title: Text
+    was: Text
+    now: Text
+    record: str
+
+
+@dataclass(frozen=True, slots=True)
 class Step:
     """One record of a case, judged.
 
@@ -34,6 +46,7 @@ class Step:
         actor, role, unit: who did it.
         happened, recorded: the two clocks, UTC text.
         verdict, kind: what judging it anew says; ``kind`` names how it diverges.
+        changed: for a correction, both answers, as far as the reader may know them.
     """
 
     version: int
@@ -49,6 +62,7 @@ class Step:
     recorded: str
     verdict: Verdict
     kind: str | None = None
+    changed: tuple[Changed, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,7 +218,7 @@ def _command(library: Library, case: Case | None, event: Event) -> tuple[Command
                 trigger="correct",
                 form=facts,
                 reason=cast("str", body.get("reason")),
-                corrects=head.get("corr"),
+                corrects=dict.fromkeys(facts, head.get("corr", "")),
                 **common,
             ), actor
         case "handoff.answered":
@@ -285,7 +299,7 @@ def _acute(
     return _compared(first, event), _compared(second, following)
 
 
-def step_of(record: str, head: Head, verdict: Verdict, kind: str | None) -> Step:
+def step_of(record: str, head: Head, verdict: Verdict, kind: str | None, changed: tuple[Changed, ...] = ()) -> Step:
     """A judged record as an auditor reads it."""
     sealed = cast("dict[str, Any]", head)
     return Step(
@@ -302,6 +316,7 @@ def step_of(record: str, head: Head, verdict: Verdict, kind: str | None) -> Step
         recorded=sealed["rec"],
         verdict=verdict,
         kind=kind,
+        changed=changed,
     )
 
 

@@ -200,7 +200,7 @@ class Command(NamedTuple):
         overrides: guard id -> reason, for guards that somebody may step over.
         person: opaque key of the person the case is about.
         reason: why, for a correction or a change of the whole case.
-        corrects: id of the record that is corrected.
+        corrects: fact -> id of the record that is corrected, for 'correct'.
         outside: facts that the shell looked up: derived name -> number of earlier runs.
         message: the hand-off or reply that arrived.
         seen: digest of the guide that stood on the screen.
@@ -215,7 +215,7 @@ class Command(NamedTuple):
     overrides: Mapping[str, str] = _NONE
     person: str | None = None
     reason: str | None = None
-    corrects: str | None = None
+    corrects: Mapping[str, str] = _NONE
     outside: Mapping[str, int] = _NONE
     message: Message | None = None
     seen: str | None = None

@@ -30,6 +30,7 @@ COMMANDS: Final = {
     "explain": "casework:explain",
     "take": "casework:take",
     "draft": "drafts:draft",
+    "correct": "correcting:correct",
     "due": "clock:due",
     "tick": "clock:tick",
     "deliver": "clock:deliver",

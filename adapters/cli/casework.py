@@ -131,7 +131,8 @@ def _done(at: Desk, fields: Fields, key: str, act: Callable[[], Receipt]) -> int
             question_lines(fields, at.screen) if form else (),
             {"questions": question_json(fields) if form else []},
         )
-    at.screen.document({**asdict(receipt), "case": receipt.id, "key": key})
+    said = {name: value for name, value in asdict(receipt).items() if name != "rested"}
+    at.screen.document({**said, "case": receipt.id, "key": key})
     at.screen.say("done", state=receipt.state, version=receipt.version)
     at.screen.say("done_case", case=receipt.id)
     at.screen.say("done_run", run=receipt.run)

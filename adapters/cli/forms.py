@@ -43,6 +43,14 @@ def fields_of(engine: Engine, case: Case, step: str, run: str | None) -> Fields:
     return {}
 
 
+def facts_of(engine: Engine, case: Case, run: str | None) -> Fields:
+    """The answers that can be corrected in a run, or in any of the case, by fact."""
+    library = engine.files.library_for(case)
+    runs = [run_of(case, run)] if run else list(case.runs.values())
+    forms = {name: form for one in runs for name, form in rules_of(library, one).routine.forms.items()}
+    return {f"{form}.{name}": field for form, asked in forms.items() for name, field in asked.fields.items()}
+
+
 def opening(library: Library, routine: str, engine: Engine) -> Fields:
     """What the opening of a routine asks.
 

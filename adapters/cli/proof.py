@@ -41,6 +41,8 @@ def replay_lines(found: Replay, screen: Screen) -> Iterator[str]:
     """Every step with its verdict, then whether the log hangs together."""
     for step in found.steps:
         yield _step_line(step, screen)
+        for one in step.changed:
+            yield screen.word("replay_changed", what=one.title, was=one.was, now=one.now)
     for version, code in found.faults:
         yield fault_line(Fault(code, None, version), screen)
     for verdict in VERDICTS:

@@ -4,11 +4,16 @@ from typing import cast
 
 import orjson
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from stegvis.engine.answers import Refused
-from stegvis.engine.values import Head
+from stegvis.engine.corrections import Rested
+from stegvis.engine.guide_view import FactView, Mended
+from stegvis.engine.values import Actor, Head
 
-from .toys import HEAD, KURATOR, LEADER, SCHOOL, SOCIAL, WORKER, World
+from .plays import Player
+from .toys import ACTORS, HEAD, KURATOR, LEADER, SCHOOL, SOCIAL, WORKER, Data, World, toys
 
 LOOK = {"flame": "low", "wind": 3, "smoke": "tjock"}
 
@@ -44,6 +49,23 @@ def test_a_correction_of_a_correction_points_at_the_latest() -> None:
     rows = list(world.store.case_records(SCHOOL, case))
     assert [head.get("corr") for head in heads(world, case)] == [None, rows[0].id, rows[1].id]
     assert world.engine.replay(case, actor=KURATOR).sound
+
+
+def test_answers_of_several_records_are_corrected_by_as_many_that_each_point_at_their_own() -> None:
+    world = World()
+    case = world.lantern()
+    world.take(case, "look", KURATOR, form=LOOK)
+    rows = list(world.store.case_records(SCHOOL, case))
+    correct(world, case, {"look.wind": 8, "first.born": "2013-01-01", "look.smoke": "tunn"})
+    made = heads(world, case)[2:]
+    assert [head.get("corr") for head in made] == [rows[1].id, rows[0].id]
+    run = world.run(case, KURATOR)
+    assert run.corrected == {"look.wind": rows[1].id, "look.smoke": rows[1].id, "first.born": rows[0].id}
+    assert (run.facts["look.wind"], run.facts["first.born"], run.facts["look.smoke"]) == (8, "2013-01-01", "tunn")
+    found = world.engine.replay(case, actor=KURATOR)
+    assert found.sound
+    assert found.count("reproduced") == 4
+    assert world.engine.verify(SCHOOL) == []
 
 
 @pytest.mark.parametrize("reason", ["", "  ", "\n"])
@@ -170,3 +192,184 @@ def test_an_answer_that_no_deadline_rests_on_moves_none() -> None:
     correct(world, case, {"first.born": "2013-01-01"})
     assert world.run(case, KURATOR).due == before
     assert "due" not in heads(world, case)[-1]
+
+
+# ---- what people see of it ------------------------------------------------------------------------------------------
+
+
+def shown(world: World, case: str, fact: str, actor: Actor = KURATOR) -> FactView:
+    (found,) = [one for one in world.engine.guide(case, actor=actor).facts if one.fact == fact]
+    return found
+
+
+def test_the_guide_shows_the_corrected_answer_when_and_by_whom() -> None:
+    world = World()
+    case = world.lantern()
+    (opened,) = world.store.case_records(SCHOOL, case)
+    assert shown(world, case, "first.born").correction is None
+    world.clock.turn(hours=1)
+    correct(world, case, {"first.born": "2013-01-01"})
+    fact = shown(world, case, "first.born")
+    assert (fact.value.sv, fact.corrected) == ("2013-01-01", True)
+    assert fact.correction == Mended("2026-03-02T09:00:00.000000Z", KURATOR.id, opened.id)
+    assert "Född: 2013-01-01 (rättat 2026-03-02 10:00 av u-1)" in world.engine.guide(case, actor=KURATOR).text("sv")
+    assert "(corrected 2026-03-02 10:00 by u-1)" in world.engine.guide(case, actor=HEAD).text("en")
+    said = world.engine.guide(case, actor=KURATOR).json()
+    (plain,) = [one for one in cast("list[dict[str, object]]", said["facts"]) if one["fact"] == "first.born"]
+    assert plain["correction"] == {"at": "2026-03-02T09:00:00.000000Z", "by": "u-1", "record": opened.id}
+
+
+def test_an_answer_that_a_later_step_gives_anew_is_no_corrected_one() -> None:
+    world = World()
+    case = world.lantern()
+    world.take(case, "look", KURATOR, form=LOOK)
+    correct(world, case, {"look.wind": 8})
+    assert shown(world, case, "look.wind").corrected
+    world.take(case, "look", KURATOR, form=LOOK)
+    assert not shown(world, case, "look.wind").corrected
+
+
+def test_replay_shows_both_answers_to_who_may_read_them() -> None:
+    world = World()
+    case = world.lantern(account="Vi såg lyktan.")
+    (opened,) = world.store.case_records(SCHOOL, case)
+    correct(world, case, {"first.born": "2013-01-01", "first.account": "Vi såg en lykta."})
+    first, second = world.engine.replay(case, actor=KURATOR).steps
+    assert first.changed == ()
+    assert [(one.fact, one.was.sv, one.now.sv, one.record) for one in second.changed] == [
+        ("first.account", "Vi såg lyktan.", "Vi såg en lykta.", opened.id),
+        ("first.born", "2014-05-05", "2013-01-01", opened.id),
+    ]
+    _, for_head = world.engine.replay(case, actor=HEAD).steps
+    assert [one.fact for one in for_head.changed] == ["first.born"]
+
+
+# ---- what had rested on the wrong answer ----------------------------------------------------------------------------
+
+
+def mend(world: World, case: str, actor: Actor, **facts: object) -> tuple[Rested, ...]:
+    named = {name.replace("__", "."): value for name, value in facts.items()}
+    return world.engine.correct(case, named, reason="Fel.", actor=actor, key=world.key()).rested
+
+
+def test_a_step_whose_guard_read_the_old_answer_is_named_and_whether_the_new_one_closes_it() -> None:
+    world = World()
+    case = world.lantern()
+    world.take(case, "look", KURATOR, form=LOOK)
+    world.take(case, "note", KURATOR, form={"line": "x"})
+    (mild,) = mend(world, case, KURATOR, look__wind=8)
+    assert (mild.version, mild.trigger, mild.facts, mild.how, mild.otherwise) == (
+        2,
+        "look",
+        ("look.wind",),
+        ("guard",),
+        False,
+    )
+    assert mend(world, case, KURATOR, look__wind=30) == ()
+    world.take(case, "look", KURATOR, form=LOOK)
+    (strong,) = mend(world, case, KURATOR, look__wind=30)
+    assert (strong.version, strong.otherwise) == (6, True)
+
+
+def test_a_step_that_went_another_way_for_the_old_answer_is_named() -> None:
+    world = World()
+    case = world.lantern()
+    world.take(case, "look", KURATOR, form={"flame": "high", "wind": 3})
+    (one,) = mend(world, case, KURATOR, look__flame="low")
+    assert (one.how, one.otherwise) == (("way",), True)
+
+
+def test_what_was_carried_to_another_organisation_is_told() -> None:
+    world = World()
+    case = world.lantern()
+    world.take(case, "look", KURATOR, form={"flame": "high", "wind": 3})
+    world.take(case, "tell", KURATOR)
+    (one,) = mend(world, case, KURATOR, first__account="En annan lykta.")
+    assert (one.trigger, one.how, one.otherwise) == ("tell", ("sent",), False)
+    text = world.engine.guide(case, actor=KURATOR).text("sv")
+    assert "Rättat svar: Vad hände." in text
+    assert "Säg till 2026-03-02 09:00 (LÄMNADES TILL ANNAN ORGANISATION)" in text
+    assert "Rättat svar" not in world.engine.guide(case, actor=HEAD).text("sv")
+
+
+def test_a_derived_fact_leads_back_to_the_answer_it_is_worked_out_from() -> None:
+    def aged(data: dict[str, Data]) -> None:
+        look = data["lantern"]["states"]["lit"]["transitions"]["look"]
+        texts = {"says": {"sv": "x."}, "do": {"sv": "y."}}
+        look["require"].append({"id": "young", "when": "age == 'under_12'", **texts})
+
+    world = World(toys(aged))
+    case = world.lantern(born="2016-01-01")
+    world.take(case, "look", KURATOR, form=LOOK)
+    assert [one.otherwise for one in mend(world, case, KURATOR, first__born="2015-01-01")] == [False]
+    world.take(case, "look", KURATOR, form=LOOK)
+    (one,) = mend(world, case, KURATOR, first__born="2001-01-01")
+    assert (one.version, one.facts, one.otherwise) == (4, ("first.born",), True)
+
+
+def test_of_a_proposal_and_its_approval_each_is_named_that_read_the_answer() -> None:
+    world = World()
+    ferry = world.ferry()
+    world.loaded(ferry, tons=5)
+    found = mend(world, ferry, WORKER, cargo__goods=[{"sealed": False}])
+    assert [(one.trigger, one.how, one.otherwise) for one in found] == [
+        ("load", ("guard",), True),
+        ("load.approve", ("guard",), True),
+    ]
+    (approved,) = mend(world, ferry, WORKER, weigh__tons=20)
+    assert (approved.trigger, approved.how, approved.otherwise) == ("load.approve", ("way",), True)
+
+
+def test_what_rests_on_facts_that_one_may_not_read_does_not_say_how_it_would_have_come_out() -> None:
+    def secret(data: dict[str, Data]) -> None:
+        data["lantern"]["forms"]["look"]["fields"]["flame"]["see"] = ["head_teacher"]
+
+    world = World(toys(secret))
+    case = world.lantern()
+    world.take(case, "look", KURATOR, form=LOOK)
+    (one,) = mend(world, case, KURATOR, look__wind=30)
+    assert (one.trigger, one.facts, one.otherwise) == ("look", ("look.wind",), None)
+    assert mend(world, case, KURATOR, look__flame="high") == ()
+
+
+def test_the_same_command_is_answered_the_same_a_second_time() -> None:
+    world = World()
+    case = world.lantern()
+    world.take(case, "look", KURATOR, form=LOOK)
+    facts = {"look.wind": 30, "first.born": "2013-01-01"}
+    first, again = (world.engine.correct(case, facts, reason="Fel.", actor=KURATOR, key="k-same") for _ in range(2))
+    assert first == again
+    assert [one.trigger for one in first.rested] == ["look"]
+    assert world.case(case, KURATOR).version == 4
+
+
+@settings(deadline=None, max_examples=15)
+@given(seed=st.integers(0, 9999), data=st.data())
+def test_in_any_play_a_correction_of_several_answers_is_reproduced_and_names_only_steps_before_it(
+    seed: int, data: st.DataObject
+) -> None:
+    player = Player(seed).play(25)
+    for organisation, case in player.cases():
+        world, whole = player.world, player.whole(organisation, case)
+        run = data.draw(st.sampled_from(sorted(whole.runs)))
+        rules = world.library.by_digest[whole.runs[run].rules]
+        able = [one for one in ACTORS if one.organisation == organisation and one.roles & set(rules.routine.correct.by)]
+        named = {
+            fact: value
+            for fact, value in whole.runs[run].facts.items()
+            if fact.partition(".")[0] in rules.routine.forms
+        }
+        if not named or not able:
+            continue
+        facts = data.draw(st.lists(st.sampled_from(sorted(named)), min_size=1, max_size=3, unique=True))
+        try:
+            receipt = world.engine.correct(
+                case, {fact: named[fact] for fact in facts}, reason="x", actor=able[0], key=world.key(), run=run
+            )
+        except Refused:
+            continue
+        # The same answers again: nothing would have come out otherwise.
+        assert all(one.version < receipt.version and one.otherwise in (False, None) for one in receipt.rested)
+        assert all(set(one.facts) <= set(facts) for one in receipt.rested)
+        assert world.engine.replay(case, actor=able[0]).count("divergent") == 0
+        assert world.engine.verify(organisation) == []
