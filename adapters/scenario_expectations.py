@@ -205,6 +205,12 @@ def _of_guide(then: Seen, guide: Guide | None) -> Iterator[Miss]:
         laws = [law("sv") for law in action.law] if action is not None else []
         if not any(cited in law for law in laws):
             yield ("cites", trigger), cited, "; ".join(laws) or NONE
+    mended = {one.fact: one.correction for one in guide.facts} if guide is not None else {}
+    for fact, steps in then.corrected.items():
+        found = mended.get(fact)
+        rested = sorted(one.trigger for one in found.rested) if found is not None else []
+        if found is None or rested != sorted(steps):
+            yield ("corrected", fact), ", ".join(sorted(steps)) or NONE, ", ".join(rested) or NONE
     facts = {fact.fact for fact in guide.facts} if guide is not None else set[str]()
     yield from _known(then.sees, "sees", facts, guide, wanted=True)
     yield from _known(then.not_sees, "not_sees", facts, guide, wanted=False)

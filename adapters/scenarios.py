@@ -237,7 +237,7 @@ class _Stage:
     def _shown(self, step: Acting, actor: Actor, place: Place | None, run: Run | None) -> Guide | None:
         """What the actor sees afterwards, where the scenario expects something of it."""
         then = step.then
-        wanted = (then.open, then.closed, then.sees, then.not_sees, then.shows, then.hides, then.cites)
+        wanted = (then.open, then.closed, then.sees, then.not_sees, then.shows, then.hides, then.cites, then.corrected)
         if place is None or run is None or not any(wanted):
             return None
         try:

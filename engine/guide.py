@@ -239,7 +239,7 @@ class _Looking:
         """The correction that an answer comes from; one that a later step gave anew comes from none."""
         for one in self.corrected:
             if fact in one.now and self.run.said.get(fact) == one.version:
-                return Mended(one.at, one.actor, one.record)
+                return Mended(one.at, one.actor, one.record, tuple(rest for rest in one.rested if fact in rest.facts))
         return None
 
     def counted(self) -> Iterator[FactView]:

@@ -6,6 +6,7 @@ from typing import cast
 
 from stegvis.routines.text import Text, Words
 
+from .corrections import Rested
 from .values import Reason
 
 
@@ -71,11 +72,12 @@ class DueView:
 
 @dataclass(frozen=True, slots=True)
 class Mended:
-    """When an answer was corrected, by whom, and the record of the one it corrects."""
+    """When an answer was corrected, by whom, the record of the one it corrects, and the steps that had rested on it."""
 
     at: str
     by: str
     record: str
+    rested: tuple[Rested, ...]
 
 
 @dataclass(frozen=True, slots=True)

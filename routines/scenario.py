@@ -94,7 +94,8 @@ class Seen(Then):
 
     ``refused``: every reason, no more and no less; left out, the step must succeed. ``open`` and ``closed``: steps in
     the guide, the closed ones with every reason. ``sees`` and ``not_sees``: facts. ``shows`` and ``hides``: words that
-    somebody wrote. ``cites``: step -> the citation that stands beside it.
+    somebody wrote. ``cites``: step -> the citation that stands beside it. ``corrected``: fact shown as corrected -> all
+    the steps that had rested on the old answer.
     """
 
     refused: Annotated[tuple[Name | Code, ...], Limits(min_length=1)] | None = None
@@ -105,6 +106,7 @@ class Seen(Then):
     shows: tuple[Planted, ...] = ()
     hides: tuple[Planted, ...] = ()
     cites: dict[Trigger, Annotated[str, StringConstraints(min_length=1, max_length=200)]] = {}
+    corrected: dict[FactName, tuple[Trigger, ...]] = {}
 
 
 class Delivered(Then):

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from .findings import BadDefinition, Finding
 from .library import Library
 from .limits import ZONE
+from .model import OPEN
 from .reader import Document
 from .scenario import (
     ACTIONS,
@@ -224,5 +225,8 @@ def _outcome(naming: _Naming, names: Names, library: Library, path: Path, then: 
         naming.each("step", names.steps, (*path, "open"), then.open)
         naming.each("step", names.steps, (*path, "closed"), then.closed, keys=True)
         naming.each("step", names.steps, (*path, "cites"), then.cites, keys=True)
+        naming.each("fact", names.facts, (*path, "corrected"), then.corrected, keys=True)
+        for fact, steps in then.corrected.items():
+            naming.each("step", names.steps | {OPEN}, (*path, "corrected", fact), steps)
         naming.each("fact", names.facts, (*path, "sees"), then.sees)
         naming.each("fact", names.facts, (*path, "not_sees"), then.not_sees)

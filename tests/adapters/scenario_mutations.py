@@ -158,6 +158,11 @@ class _Wrong:
         for step in value:
             yield (key, step), _Put(((key, step), "99 kap."))
 
+    def _corrected(self, key: str, value: dict[str, list[str]], then: Then) -> Iterator[Change]:
+        for fact, steps in value.items():
+            yield (key, fact), _Put(((key, fact), [*steps, "open"]))
+            yield (key, fact), _Put(((key, fact), steps[1:] if steps else ["open"]))
+
     def _turned(self, key: str, value: list[str], then: Then) -> Iterator[Change]:
         other = {"sees": "not_sees", "not_sees": "sees", "shows": "hides", "hides": "shows"}[key]
         for one in value:

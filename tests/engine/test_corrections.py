@@ -211,12 +211,12 @@ def test_the_guide_shows_the_corrected_answer_when_and_by_whom() -> None:
     correct(world, case, {"first.born": "2013-01-01"})
     fact = shown(world, case, "first.born")
     assert (fact.value.sv, fact.corrected) == ("2013-01-01", True)
-    assert fact.correction == Mended("2026-03-02T09:00:00.000000Z", KURATOR.id, opened.id)
+    assert fact.correction == Mended("2026-03-02T09:00:00.000000Z", KURATOR.id, opened.id, ())
     assert "Född: 2013-01-01 (rättat 2026-03-02 10:00 av u-1)" in world.engine.guide(case, actor=KURATOR).text("sv")
     assert "(corrected 2026-03-02 10:00 by u-1)" in world.engine.guide(case, actor=HEAD).text("en")
     said = world.engine.guide(case, actor=KURATOR).json()
     (plain,) = [one for one in cast("list[dict[str, object]]", said["facts"]) if one["fact"] == "first.born"]
-    assert plain["correction"] == {"at": "2026-03-02T09:00:00.000000Z", "by": "u-1", "record": opened.id}
+    assert plain["correction"] == {"at": "2026-03-02T09:00:00.000000Z", "by": "u-1", "record": opened.id, "rested": []}
 
 
 def test_an_answer_that_a_later_step_gives_anew_is_no_corrected_one() -> None:
