@@ -175,7 +175,7 @@ def _otherwise(rules: Rules, move: Move, step: _Taken, both: tuple[Facts, Facts]
     moment = moment_of(step.event.head["at"])
 
     def came_out(facts: Facts) -> list[Value]:
-        known = with_derived(rules, move.derived, facts, outside, moment)
+        known = with_derived(rules, move.derived, dict(facts), outside, moment)
         guards: list[Value] = [guard.condition.evaluate(known) for guard in move.guards]
         way = next((n for n, one in enumerate(move.branches) if _holds(one.condition, known)), None)
         return [*guards, way]
