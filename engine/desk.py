@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
-from stegvis.routines.errors import BadInput, Broken, KeyReused, Stale
+from stegvis.routines.errors import BadInput, Broken, KeyReused, NotFound, Stale
 from stegvis.routines.form import is_reference
 
 from . import messages
@@ -56,14 +56,16 @@ class Desk:
         if command.message is None and not is_reference(key):
             raise BadInput("not_a_reference", field="key")
         asked = self._digest(actor.organisation, messages.command_bytes(command, case))
-        if (twin := self._twin(actor, key, asked)) is not None:
+        if (case is None or not self.files.at_hand(actor.organisation, case)) and (
+            twin := self._twin(actor, key, asked)
+        ) is not None:
             return twin
         held = self._held(actor, case, command)
         # Not before the case is at hand: whoever moves it meanwhile would seem to have done so in the future.
         now = self.files.clock()
         try:
             decision = self._judged(command._replace(digest=asked), actor, held, now, expect)
-        except (BadInput, Stale):
+        except (BadInput, NotFound, Stale):
             if (twin := self._twin(actor, key, asked)) is not None:
                 return twin
             raise
@@ -88,8 +90,9 @@ class Desk:
     def _twin(self, actor: Actor, key: str, asked: str) -> Receipt | None:
         """The answer that the key has got, if it has.
 
-        Asked before a command is judged, and again before it is turned away: the same command, sent twice, may have
-        been taken in between, and then it is no refusal that its sender is to hear.
+        Asked before a command is turned away: the same command, sent twice, may have been taken already, and then it is
+        no refusal that its sender is to hear. Storing an answer asks by itself, so what is accepted need not; but where
+        no case is at hand the command is not judged before this is known.
 
         Raises:
             KeyReused: the key has got an answer to something else.

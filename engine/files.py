@@ -63,6 +63,7 @@ class Files:
         self.entropy = entropy
         self._held: OrderedDict[tuple[str, str], Held] = OrderedDict()
         self._holding = threading.Lock()
+        self._origins = {name: one.origin for name, one in library.organisations.organisations.items()}
         self._published: set[str] = set()
         self._restored: dict[str, Rules] = {}
         self._laws: dict[str, LawBook] = {}
@@ -73,10 +74,10 @@ class Files:
         Raises:
             NotFound: ``unknown_organisation``.
         """
-        found = self.library.organisations.organisations.get(organisation)
+        found = self._origins.get(organisation)
         if found is None:
             raise NotFound("unknown_organisation")
-        return found.origin
+        return found
 
     # ---- in -------------------------------------------------------------------------------------------------------
 
@@ -94,6 +95,10 @@ class Files:
         held = Held(case_of(loaded, self.keys, self.origin(organisation), organisation), loaded.case)
         self._hold(organisation, held)
         return held
+
+    def at_hand(self, organisation: str, case: str) -> bool:
+        """Whether the case has been opened here, as it stands or as it stood."""
+        return (organisation, case) in self._held
 
     def _hold(self, organisation: str, held: Held) -> None:
         key = (organisation, held.case.id)
