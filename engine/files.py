@@ -8,6 +8,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from itertools import islice
 from typing import NamedTuple
 
 import orjson
@@ -19,6 +20,7 @@ from stegvis.routines.orders import Order, restored_order
 from stegvis.routines.rules import Rules
 
 from .decide import rules_of
+from .evolve import fold
 from .messages import bound_message, message_bytes, message_of
 from .ports import (
     AnswerRow,
@@ -27,6 +29,7 @@ from .ports import (
     Commit,
     DeadlineRow,
     Entropy,
+    Loaded,
     OutboxRow,
     RecordRow,
     Sealer,
@@ -92,13 +95,25 @@ class Files:
         loaded = self.store.load(organisation, case)
         if loaded is None:
             return None
-        held = Held(case_of(loaded, self.keys, self.origin(organisation), organisation), loaded.case)
+        held = self._opened(organisation, loaded)
         self._hold(organisation, held)
         return held
 
     def at_hand(self, organisation: str, case: str) -> bool:
         """Whether the case has been opened here, as it stands or as it stood."""
         return (organisation, case) in self._held
+
+    def _opened(self, organisation: str, loaded: Loaded) -> Held:
+        row, log = loaded.case, self.origin(organisation)
+        case = case_of(loaded, self.keys, log, organisation)
+        if case is not None:
+            return Held(case, row)
+        records = islice(self.store.case_records(organisation, row.case), row.version)
+        folded = fold([opened(one, self.keys, log, row.case) for one in records])
+        if folded is None or folded.version != row.version:
+            raise Broken
+        # Sealed anew, so that the next step stores what the runs share in the shape of today.
+        return Held(folded, case_row(folded, row.head, self.keys, log))
 
     def _hold(self, organisation: str, held: Held) -> None:
         key = (organisation, held.case.id)

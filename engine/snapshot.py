@@ -1,7 +1,7 @@
 """A case as rows and back: what stands open in an index, and what is sealed in a cell."""
 
 from collections.abc import Mapping
-from typing import cast
+from typing import Final, cast
 
 import orjson
 
@@ -13,10 +13,14 @@ from .clocks import next_stop
 from .ports import CaseRow, DeadlineRow, Loaded, RunRow, Sealer
 from .values import Case, Due, Facts, Origin, Pending, Run, Sent
 
+SHAPE: Final = 2
+"""What a snapshot holds. Raise it whenever a run or a case comes to hold more, or other, things than before: a snapshot
+of another shape is not read, and the case is folded anew from its log."""
+
 
 def run_row(run: Run, sealer: Sealer, log: str, case: str) -> RunRow:
     """The row of a run; everything somebody wrote is in its sealed snapshot."""
-    inside: dict[str, object] = {"facts": run.facts, "said": run.said}
+    inside: dict[str, object] = {"facts": run.facts, "said": run.said, "shape": SHAPE}
     if run.due:
         inside["due"] = {name: [*one] for name, one in run.due.items()}
     if run.holder is not None:
@@ -40,16 +44,18 @@ def _bound(log: str, case: str, run: str, state: str) -> bytes:
     return canonical(["run", log, case, run, state])
 
 
-def run_of_row(row: RunRow, sealer: Sealer, log: str, case: str) -> Run:
-    """The run that a row holds."""
+def run_of_row(row: RunRow, sealer: Sealer, log: str, case: str) -> Run | None:
+    """The run that a row holds; None when its snapshot has another shape."""
     inside = cast(
         "dict[str, object]",
         orjson.loads(sealer.open(log, row.run, row.snapshot, _bound(log, case, row.run, row.state))),
     )
+    if inside.get("shape") != SHAPE:
+        return None
     pending, origin = inside.get("pending"), inside.get("origin")
     due = cast("Mapping[str, list[object]]", inside.get("due", {}))
     sent = cast("Mapping[str, list[str]]", inside.get("sent", {}))
-    unit, opener = cast("list[str]", inside.get("place", ["", ""]))
+    unit, opener = cast("list[str]", inside["place"])
     return Run(
         id=row.run,
         routine=row.routine,
@@ -72,18 +78,21 @@ def run_of_row(row: RunRow, sealer: Sealer, log: str, case: str) -> Run:
     )
 
 
-def case_of(loaded: Loaded, sealer: Sealer, log: str, organisation: str) -> Case:
-    """The case that its rows hold."""
+def case_of(loaded: Loaded, sealer: Sealer, log: str, organisation: str) -> Case | None:
+    """The case that its rows hold; None when an earlier or a later stegvis made them, and the log alone can tell."""
     row = loaded.case
     shared = cast("dict[str, object]", orjson.loads(sealer.open(log, row.case, row.shared, _shared(log, row.case))))
-    runs = {one.run: run_of_row(one, sealer, log, row.case) for one in loaded.runs}
+    opened = [run_of_row(one, sealer, log, row.case) for one in loaded.runs]
+    runs = {one.id: one for one in opened if one is not None}
+    if shared.get("shape") != SHAPE or len(runs) < len(opened):
+        return None
     acute, access = cast("bool", shared["acute"]), access_of(cast("Mapping[str, object]", shared.get("access", {})))
     return Case(row.case, organisation, row.version, row.at, row.actor, acute, runs, access)
 
 
 def case_row(case: Case, head: bytes, sealer: Sealer, log: str) -> CaseRow:
     """The row of a case: its place in the log, and sealed what its runs share."""
-    shared: dict[str, object] = {"acute": case.acute}
+    shared: dict[str, object] = {"acute": case.acute, "shape": SHAPE}
     access = access_json(case.access)
     if access:
         shared["access"] = access

@@ -197,7 +197,7 @@ def _against_fold(place: Place, case: str, folded: Case) -> Iterator[Fault]:
     except SealError as error:
         yield Fault(f"snapshot_{error.reason}", case, folded.version)
         return
-    if stands != folded:
+    if stands is not None and stands != folded:
         yield Fault("snapshot_differs", case, folded.version)
     try:
         runs = folded.runs.values()

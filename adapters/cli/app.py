@@ -41,6 +41,7 @@ COMMANDS: Final = {
     "backup": "upkeep:backup",
     "restore": "upkeep:restore",
     "health": "upkeep:health",
+    "migrate": "upkeep:migrate",
 }
 """Each command and where it lives; a module is loaded when its command is run."""
 

@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from stegvis.routines.errors import NotFound
+
 from .desk import desk, library, screen
 from .options import GOOD, KEPT, NO, Kept
 
@@ -51,6 +53,33 @@ def health(*, kept: Kept = KEPT) -> int:
             _say(at.screen, one)
         at.screen.say("health_good" if well else "health_bad", count=sum(not one.ok for one in found))
         return GOOD if well else NO
+
+
+def migrate(*, sql: bool = False, backup_to: Path | None = None, kept: Kept = KEPT) -> int:
+    """Bring the case file up to this version, or print the SQL that would."""
+    from ..sql import migrate as bring_up  # noqa: PLC0415 - as above
+    from ..sql import pending  # noqa: PLC0415 - as above
+
+    on = screen(kept)
+    if not kept.db.exists():
+        raise NotFound("no_database")
+    steps = pending(kept.db)
+    if sql:
+        text = bring_up(kept.db, sql=True)
+        on.document({"pending": steps, "sql": text})
+        for line in text.splitlines():
+            on.line(line, whole=True)
+        return GOOD
+    if steps and backup_to is not None:
+        from ..upkeep.backup import copy_database  # noqa: PLC0415 - as above
+
+        copy_database(kept.db, backup_to)
+    bring_up(kept.db, patience=kept.wait)
+    on.document({"pending": steps, "backup": bool(steps) and backup_to is not None})
+    on.say("migrated" if steps else "migrated_nothing", steps=", ".join(steps))
+    if steps and backup_to is None:
+        on.say("migrated_without_backup")
+    return GOOD
 
 
 def _say(on: "Screen", one: "Check") -> None:

@@ -186,13 +186,21 @@ class Database:
             self._turn.release()
 
     @contextmanager
-    def begin(self) -> Generator[Connection]:
-        """One transaction through SQLAlchemy, for schema work."""
+    def begin(self, *, alone: bool = False) -> Generator[Connection]:
+        """One transaction through SQLAlchemy, for schema work.
+
+        Args:
+            alone: only while nobody else has the file open, not even to read; ``locked`` after waiting in vain.
+        """
         # hide_parameters: an error must not tell what somebody wrote.
         engine = create_engine("sqlite://", creator=self._connect, poolclass=NullPool, hide_parameters=True)
         try:
             with engine.connect() as connection:
-                connection.exec_driver_sql("BEGIN IMMEDIATE")
+                # A table that is made anew is dropped first; what refers to it would go along, or stand in the way.
+                connection.exec_driver_sql("PRAGMA foreign_keys = OFF")
+                if alone:
+                    connection.exec_driver_sql("PRAGMA locking_mode = EXCLUSIVE")
+                connection.exec_driver_sql("BEGIN EXCLUSIVE" if alone else "BEGIN IMMEDIATE")
                 yield connection
                 connection.commit()
         except DBAPIError as error:

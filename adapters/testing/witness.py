@@ -112,7 +112,9 @@ class Witness:
         assert loaded is not None, "the case is gone"
         for cell in (loaded.case.shared, *(run.snapshot for run in loaded.runs)):
             assert self.secret.encode() not in cell, "what somebody wrote stands open in a snapshot"
-        return case_of(loaded, self.engine.keys, self.origin(organisation), organisation)
+        stands = case_of(loaded, self.engine.keys, self.origin(organisation), organisation)
+        assert stands is not None, "a snapshot is not of this version"
+        return stands
 
     # ---- refusals ---------------------------------------------------------------------------------------------------
 
