@@ -105,23 +105,7 @@ class KeyFile(Secret):
         Raises:
             KeyFileExists: there is one already; it is left as it was.
         """
-        # Written whole under another name, then linked: nobody reads half a key, and a link never overwrites.
-        draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
-        try:
-            handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            try:
-                with os.fdopen(handle, "wb") as file:
-                    file.write(secrets.token_hex(KEY_BYTES).encode() + b"\n")
-                    file.flush()
-                    os.fsync(handle)
-                os.link(draft, path)
-            finally:
-                draft.unlink()
-            sync_directory(path)
-        except FileExistsError:
-            raise KeyFileExists(file=path.name) from None
-        except OSError as error:
-            raise KeyFileUnreadable("key_file_unwritable", file=path.name, errno=error.errno) from None
+        write_secret(path, secrets.token_hex(KEY_BYTES).encode() + b"\n")
         return cls(path)
 
     def wrap(self, key: bytes) -> bytes:
@@ -138,19 +122,53 @@ class KeyFile(Secret):
 
 
 def _read_key(path: Path) -> bytes:
+    text = read_secret(path, 4 * KEY_BYTES)
+    if not re.fullmatch(rb"[0-9a-fA-F]{%d}\s*" % (2 * KEY_BYTES), text):
+        raise KeyFileDamaged(file=path.name, length=len(text))
+    return bytes.fromhex(text.decode())
+
+
+def write_secret(path: Path, text: bytes) -> None:
+    """Write a new file that its owner alone can read, durable before this returns.
+
+    Raises:
+        KeyFileExists: there is one already; it is left as it was. KeyFileUnreadable: ``key_file_unwritable``.
+    """
+    # Written whole under another name, then linked: nobody reads half a key, and a link never overwrites.
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    try:
+        handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(text)
+                file.flush()
+                os.fsync(handle)
+            os.link(draft, path)
+        finally:
+            draft.unlink()
+        sync_directory(path)
+    except FileExistsError:
+        raise KeyFileExists(file=path.name) from None
+    except OSError as error:
+        raise KeyFileUnreadable("key_file_unwritable", file=path.name, errno=error.errno) from None
+
+
+def read_secret(path: Path, most: int) -> bytes:
+    """What stands in a file that its owner alone can read, at most so many bytes.
+
+    Raises:
+        KeyFileMissing, KeyFileExposed, KeyFileUnreadable.
+    """
     try:
         with path.open("rb") as file:
             mode = os.fstat(file.fileno()).st_mode
             if sys.platform != "win32" and mode & 0o077:
                 raise KeyFileExposed(file=path.name, mode=f"{mode & 0o777:04o}")
-            text = file.read(4 * KEY_BYTES)
+            return file.read(most)
     except FileNotFoundError:
         raise KeyFileMissing(file=path.name) from None
     except OSError as error:
         raise KeyFileUnreadable(file=path.name, errno=error.errno) from None
-    if not re.fullmatch(rb"[0-9a-fA-F]{%d}\s*" % (2 * KEY_BYTES), text):
-        raise KeyFileDamaged(file=path.name, length=len(text))
-    return bytes.fromhex(text.decode())
 
 
 def sync_directory(path: Path) -> None:

@@ -15,7 +15,7 @@ from .asking import Ask, asking
 from .casewide import changed
 from .clocks import Counting, changes, moot, recounted, ticked
 from .evolve import evolve
-from .handoffs import answered_head, message_of_step, received, sent_head
+from .handoffs import answered_head, heard, message_of_step, received, sent_head
 from .instants import local_day
 from .judge import Judgement, judge
 from .machine import motor
@@ -318,30 +318,14 @@ def _answered(ask: Ask, case: Case, run: Run, rules: Rules) -> Decision:
     message = ask.command.message
     if message is None or message.about is None:
         raise BadInput("no_message")
-    if message.sender not in _parties(run, message.about):
-        raise BadInput("not_a_party")
-    plain = {name.partition(".")[2]: value for name, value in message.facts.items() if name.startswith("handed.")}
-    answers, problems = Questions(rules.routine.handed).read(plain, now=ask.at, today=ask.today)
-    given: dict[str, Value] = {f"handed.{name}": value for name, value in answers.items()}
+    given, problems = heard(ask, run, rules, message)
     head = _head("handoff.answered", ask, rules)
     head["hof"] = answered_head(message)
-    sent = run.sent.get(message.about)
-    status = message.status
-    if sent is not None and status is not None and sent.status != "revoked":
-        given[f"status.{sent.trigger.partition('.')[0]}"] = status
-    elif sent is not None:
+    if not any(name.startswith("status.") for name in given):
         head["hof"].pop("status", None)
-    elif status is not None and run.origin is not None and run.origin.id == message.about:
-        given["status.open"] = status
     if problems:
-        head["why"] = sorted({f"{problem.code}:{problem.field}" for problem in problems})
+        head["why"] = problems
     return _accept(case, Event(head, {"facts": given}))
-
-
-def _parties(run: Run, about: str) -> set[str]:
-    """The organisations that may say something about a hand-off of this run: whom it went to, and whom it came from."""
-    parties = {run.sent[about].to} if about in run.sent else set[str]()
-    return parties | ({run.origin.organisation} if run.origin is not None and run.origin.id == about else set[str]())
 
 
 def _correct(ask: Ask, case: Case, run: Run, rules: Rules) -> Decision:

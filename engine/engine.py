@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from stegvis.routines.errors import BadInput, Broken, StegvisError
+from stegvis.routines.errors import BadInput, Broken
 from stegvis.routines.form import is_reference
 from stegvis.routines.library import Library
 
@@ -24,7 +24,8 @@ from .files import Files
 from .guide import Guide, changes, guide
 from .instants import local_day, text_of
 from .judge import may_see, shown_to
-from .ports import Clock, DeadlineRow, Entropy, RecordRow, Sealer, Store
+from .ports import Clock, DeadlineRow, Entropy, Inbox, RecordRow, Sealer, Store, Transport
+from .post import Collected, Post
 from .replay import Replay, rejudge, step_of
 from .values import Actor, Case, Command, Event, Message
 from .verify import Fault, Place, verify_case, verify_log
@@ -62,6 +63,7 @@ class Engine:
         self.tell = tell
         self.files = Files(library, store, self.keys, clock, entropy)
         self._desk = Desk(self.files, tell)
+        self._post = Post(self._desk, self.receive)
         self.drafts = Drafts(self._desk)
 
     def over(self, store: Store, tell: Telling | None) -> "Engine":
@@ -355,23 +357,23 @@ class Engine:
 
     # ---- hand-offs ------------------------------------------------------------------------------------------------
 
-    def deliver(self, organisation: str) -> int:
-        """Deliver what waits in an organisation's outbox to receivers in the same store; idempotent.
+    def deliver(self, organisation: str, *, over: Transport | None = None) -> int:
+        """Deliver what waits in an organisation's outbox; idempotent. How many messages were delivered now.
 
-        Returns:
-            How many messages were delivered now.
+        What could not be is kept and holds up nothing else; ``tell`` hears of it. Receivers whose logs lie elsewhere
+        (``elsewhere`` in organisations.yaml) are reached ``over`` a transport, those in this store need none.
         """
-        sent = 0
-        for row in self.store.outbox(organisation):
-            try:
-                self.receive(self.files.message(organisation, row))
-            except StegvisError as error:
-                # It stays in the outbox, and the others are not held up; ``tell`` hears of it each time.
-                self._desk.say("handoff.undelivered", {"handoff": row.id, "to": row.to, "code": error.reason})
-                continue
-            self.store.delivered(organisation, row.id, text_of(self.clock()))
-            sent += 1
-        return sent
+        return self._post.deliver(organisation, over)
+
+    def collect(self, organisation: str, *, inbox: Inbox) -> Collected:
+        """Receive what other stores have sent to an organisation of this one; idempotent.
+
+        What came too early, such as a reply before the hand-off that it is about, waits in the inbox.
+
+        Raises:
+            NotFound: ``unknown_organisation``, ``organisation_elsewhere``. TransportError: the inbox cannot be used.
+        """
+        return self._post.collect(organisation, inbox)
 
     def receive(self, message: Message) -> Receipt:
         """Take in a hand-off or a reply. The same message twice gives the same receipt."""

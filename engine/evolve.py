@@ -134,6 +134,7 @@ def _moved(run: Run, head: Head, body: Mapping[str, object], version: int) -> Ru
         due = _clocks(due, head["due"])
     if "hof" in head:
         sent = _handed(sent, head, head["hof"])
+        origin = _heard(origin, head["hof"])
     if "owed" in head or "paid" in head:
         owed = _owing(owed, head)
     person = head.get("person", person)
@@ -183,6 +184,14 @@ def _handed(sent: Mapping[str, Sent], head: Head, hof: HandOffHead) -> Mapping[s
         one = Sent(head.get("trg", ""), hof["kind"], hof["org"], hof.get("status", "sent"), basis)
         return {**sent, hof["id"]: one}
     about, status = hof.get("about", ""), hof.get("status")
-    if about in sent and status is not None:
-        return {**sent, about: sent[about]._replace(status=status)}
+    if about in sent:
+        one = sent[about]
+        return {**sent, about: one._replace(status=status or one.status, heard=max(one.heard, hof.get("at", "")))}
     return sent
+
+
+def _heard(origin: Origin | None, hof: HandOffHead) -> Origin | None:
+    """Where the run came from, and when its sender was last heard of."""
+    if origin is None or hof["dir"] != "answered" or hof.get("about") != origin.id:
+        return origin
+    return origin._replace(heard=max(origin.heard, hof.get("at", "")))

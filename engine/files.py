@@ -66,7 +66,8 @@ class Files:
         self.entropy = entropy
         self._held: OrderedDict[tuple[str, str], Held] = OrderedDict()
         self._holding = threading.Lock()
-        self._origins = {name: one.origin for name, one in library.organisations.organisations.items()}
+        known = library.organisations.organisations
+        self._origins = {name: one.origin for name, one in known.items() if not one.elsewhere}
         self._published: set[str] = set()
         self._restored: dict[str, Rules] = {}
         self._laws: dict[str, LawBook] = {}
@@ -75,12 +76,19 @@ class Files:
         """The name of an organisation's log.
 
         Raises:
-            NotFound: ``unknown_organisation``.
+            NotFound: ``unknown_organisation``, or ``organisation_elsewhere``: its log is kept in another store.
         """
         found = self._origins.get(organisation)
+        if found is None and self.is_elsewhere(organisation):
+            raise NotFound("organisation_elsewhere", organisation=organisation)
         if found is None:
             raise NotFound("unknown_organisation")
         return found
+
+    def is_elsewhere(self, organisation: str) -> bool:
+        """Whether the organisation's log is known to be kept in another store."""
+        found = self.library.organisations.organisations.get(organisation)
+        return found is not None and found.elsewhere
 
     # ---- in -------------------------------------------------------------------------------------------------------
 

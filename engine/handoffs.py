@@ -3,13 +3,13 @@
 from collections.abc import Mapping
 
 from stegvis.routines.errors import BadInput, NotFound
-from stegvis.routines.form import Value
+from stegvis.routines.form import Questions, Value
 from stegvis.routines.library import Library
 from stegvis.routines.model import HandOff
-from stegvis.routines.rules import Move
+from stegvis.routines.rules import Move, Rules
 
 from .asking import Ask
-from .values import Case, Facts, HandOffHead, Head, Message, Run
+from .values import Case, Facts, HandOffHead, Head, Message, Origin, Run, Sent
 
 
 def message_of_step(ask: Ask, case: Case, run: Run, move: Move, facts: Facts) -> Message | None:
@@ -103,6 +103,48 @@ def _receiver(library: Library, kind: str) -> str:
     raise NotFound("unknown_receiver", kind=kind)
 
 
+def heard(ask: Ask, run: Run, rules: Rules, message: Message) -> tuple[dict[str, Value], list[str]]:
+    """What a reply, or a question about an earlier hand-off, makes known; and what of it could not be read.
+
+    What was sent earlier and comes later adds to what has been said since, and changes nothing of it.
+
+    Raises:
+        BadInput: ``not_a_party``: it is not from whom the hand-off went to, nor from whom it came.
+    """
+    about = message.about or ""
+    sent, origin = run.sent.get(about), run.origin if run.origin is not None and run.origin.id == about else None
+    if message.sender not in {*([sent.to] if sent else ()), *([origin.organisation] if origin else ())}:
+        raise BadInput("not_a_party")
+    late = message.at < (sent.heard if sent is not None else origin.heard if origin is not None else "")
+    plain = {name.partition(".")[2]: value for name, value in message.facts.items() if name.startswith("handed.")}
+    answers, problems = Questions(rules.routine.handed).read(plain, now=ask.at, today=ask.today)
+    named = {f"handed.{name}": value for name, value in answers.items()}
+    given: dict[str, Value] = {name: value for name, value in named.items() if not late or name not in run.facts}
+    wrong = [f"{problem.code}:{problem.field}" for problem in problems]
+    if message.status is not None and message.status not in _allowed(sent, origin):
+        wrong.append("not_a_choice:status")
+    elif message.status is not None and not late and (sent is None or sent.status != "revoked"):
+        given[f"status.{sent.trigger.partition('.')[0] if sent is not None else 'open'}"] = message.status
+    flag = protected_fact(rules)
+    if message.protected_identity == "yes" and flag is not None and run.facts.get(flag) != "yes":
+        given[flag] = "yes"
+    return given, sorted(set(wrong))
+
+
+def _allowed(sent: Sent | None, origin: Origin | None) -> set[str]:
+    """What the other party may say of a hand-off: the receiver answers, the sender takes back; of a report, neither."""
+    if sent is not None:
+        return {"received", "done"} if sent.kind == "report" else {"received", "accepted", "rejected", "done"}
+    return {"revoked"} if origin is not None and origin.kind != "report" else set()
+
+
+def protected_fact(rules: Rules) -> str | None:
+    """The fact in which a routine keeps the flag for protected identity that came with a hand-off."""
+    name = rules.routine.receives.protected_identity if rules.routine.receives is not None else None
+    field = rules.opening.fields.get(name) if name is not None else None
+    return f"{rules.opening.form}.{name}" if field is not None and "yes" in (field.of or {}) else None
+
+
 def sent_head(message: Message) -> HandOffHead:
     """What a record says of a message that was sent."""
     hof: HandOffHead = {"id": message.id, "kind": message.kind, "dir": "sent", "org": message.receiver}
@@ -116,6 +158,7 @@ def sent_head(message: Message) -> HandOffHead:
 def answered_head(message: Message) -> HandOffHead:
     """What a record says of a message that came about an earlier hand-off."""
     hof: HandOffHead = {"id": message.id, "kind": message.kind, "dir": "answered", "org": message.sender}
+    hof["at"] = message.at
     if message.about is not None:
         hof["about"] = message.about
     if message.status is not None:

@@ -1,16 +1,37 @@
 """What crosses the border between two organisations, and what a command comes down to: bytes and back."""
 
 from collections.abc import Mapping
-from typing import Any, NoReturn, cast
+from hashlib import sha256
+from typing import Annotated, Any, Literal, NoReturn, TypeAlias, cast
 
 import orjson
+from pydantic import StringConstraints, ValidationError
 
 from stegvis.routines.digests import canonical
 from stegvis.routines.errors import BadInput, Stale
 from stegvis.routines.rules import Rules
+from stegvis.routines.text import Model, Name
 
-from .ports import RecordRow
+from .ports import Parcel, RecordRow
 from .values import Case, Command, Message
+
+Id: TypeAlias = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]
+
+
+class _Said(Model):
+    """A message as it may come from another system. Much of it will stand open in a record: codes only."""
+
+    id: Id
+    kind: Literal["report", "consultation", "referral", "transfer", "reply"]
+    sender: Name
+    receiver: Name
+    basis: Name
+    at: Annotated[str, StringConstraints(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$")]
+    protected_identity: Name
+    routine: Name | None
+    about: Id | None
+    status: Name | None
+    facts: Mapping[str, Any]
 
 
 def message_bytes(message: Message) -> bytes:
@@ -23,8 +44,31 @@ def _said(message: Message) -> Mapping[str, object]:
 
 
 def message_of(body: bytes) -> Message:
-    """The message that ``message_bytes`` wrote."""
+    """The message that ``message_bytes`` wrote here."""
     return Message(**cast("dict[str, Any]", orjson.loads(body)))
+
+
+def message_from(parcel: Parcel) -> Message:
+    """The message that another organisation's system wrote, if it says itself what the parcel says.
+
+    Raises:
+        BadInput: ``not_a_message``, such as one of a newer version; ``misaddressed``.
+    """
+    try:
+        said = _Said.model_validate_json(parcel.body)
+    except ValidationError:
+        raise BadInput("not_a_message") from None
+    message = Message(*(getattr(said, name) for name in Message._fields))
+    if parcel_of(message)[:3] != parcel[:3]:
+        raise BadInput("misaddressed")
+    return message
+
+
+def parcel_of(message: Message) -> Parcel:
+    """The message, addressed. Its name is made from its id, which only the two organisations know."""
+    named = canonical([message.sender, message.receiver, message.id])
+    name = sha256(b"stegvis/parcel/1\x00" + named).hexdigest()[:32]
+    return Parcel(name, message.sender, message.receiver, message_bytes(message))
 
 
 def bound_message(log: str, id: str) -> bytes:

@@ -108,6 +108,30 @@ class DraftRow(NamedTuple):
     """Sealed: the answers as they were."""
 
 
+class Parcel(NamedTuple):
+    """A hand-off or a reply on its way to another organisation."""
+
+    name: str
+    """Opaque, 32 hexadecimal digits: the same however often it is sent, and telling nothing of what is in it."""
+    sender: str
+    receiver: str
+    body: bytes
+    """The message, readable. A transport that leaves the process seals it for the receiver."""
+
+
+class Arrival(NamedTuple):
+    """Something that lies in an inbox."""
+
+    name: str
+    """What the inbox knows it by; a parcel's own name where there is one."""
+    parcel: Parcel | None
+    """Authentic: the inbox has made sure of the sender. None when it cannot be read."""
+    fault: str | None = None
+    """Code of why it cannot be read."""
+    lasting: bool = False
+    """Whether waiting cannot help."""
+
+
 class Loaded(NamedTuple):
     case: CaseRow
     runs: tuple[RunRow, ...]
@@ -244,4 +268,36 @@ class Sealer(Protocol):
     def seal(self, origin: str, unit: str, text: bytes, bound: bytes) -> bytes: ...
     def open(self, origin: str, unit: str, cell: bytes, bound: bytes) -> bytes:
         """``bound`` must be the very bytes given to ``seal``; it names where the cell belongs."""
+        ...
+
+
+class Transport(Protocol):
+    """Carries hand-offs to organisations whose logs lie in other stores.
+
+    Raises:
+        TransportError: it was not sent, or nobody knows whether it was; the outbox keeps it.
+    """
+
+    def send(self, parcel: Parcel) -> None:
+        """Returns when the parcel can no longer be lost. The same parcel may be sent again; it is received once."""
+        ...
+
+
+class Inbox(Protocol):
+    """Where hand-offs from other stores lie until they have been received.
+
+    Raises:
+        TransportError: the inbox cannot be used now; nothing in it was lost.
+    """
+
+    def arrived(self, receiver: str) -> Iterator[Arrival]:
+        """What lies there, in no order: all that has been neither taken nor refused."""
+        ...
+
+    def taken(self, receiver: str, name: str) -> None:
+        """It has been received, durably. Nobody else may have moved it first; that is no error."""
+        ...
+
+    def refused(self, receiver: str, name: str, code: str) -> None:
+        """It will never be received. It is put aside under the code, and never deleted."""
         ...

@@ -16,6 +16,7 @@ from stegvis.routines.text import Text
 
 from .decide import decide, rules_of
 from .evolve import evolve
+from .handoffs import protected_fact
 from .instants import moment_of
 from .values import Actor, Case, Command, Denied, Event, Facts, HandOffHead, Head, Message
 
@@ -224,6 +225,8 @@ def _command(library: Library, case: Case | None, event: Event) -> tuple[Command
         case "handoff.answered":
             hof = head.get("hof")
             message = _message(head, hof, facts) if hof is not None else None
+            if message is not None and protected_fact(library.by_digest[head["def"]]) in facts:
+                message = message._replace(protected_identity="yes")
             return Command(kind="answered", trigger="answered", message=message, **common), actor
         case "case.change":
             said = cast("Mapping[str, object]", head.get("set", {}))
@@ -255,7 +258,7 @@ def _message(head: Head, hof: HandOffHead, facts: Facts) -> Message:
         sender=hof["org"],
         receiver=head["org"],
         basis=head.get("basis", ["none"])[0],
-        at=head["at"],
+        at=hof.get("at", head["at"]),
         protected_identity="unknown",
         routine=head["rtn"],
         about=hof.get("about"),

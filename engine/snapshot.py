@@ -13,7 +13,7 @@ from .clocks import next_stop
 from .ports import CaseRow, DeadlineRow, Loaded, RunRow, Sealer
 from .values import Case, Due, Facts, Origin, Pending, Run, Sent
 
-SHAPE: Final = 2
+SHAPE: Final = 3
 """What a snapshot holds. Raise it whenever a run or a case comes to hold more, or other, things than before: a snapshot
 of another shape is not read, and the case is folded anew from its log."""
 

@@ -92,6 +92,8 @@ class Sent(NamedTuple):
     to: str
     status: str
     basis: str
+    heard: str = ""
+    """When the receiver sent the latest of what has come back about it; "" before anything has."""
 
 
 class Origin(NamedTuple):
@@ -100,6 +102,8 @@ class Origin(NamedTuple):
     id: str
     kind: str
     organisation: str
+    heard: str = ""
+    """When the sender sent the latest of what has come about it since."""
 
 
 class Run(NamedTuple):
@@ -256,7 +260,11 @@ class DueChange(TypedDict, total=False):
 
 
 class HandOffHead(TypedDict, total=False):
-    """A hand-off as a record names it; ``about`` is the earlier hand-off that it answers or asks about."""
+    """A hand-off as a record names it.
+
+    ``about`` is the earlier hand-off that it answers or asks about; ``at`` is when its sender sent such an answer or
+    question, by which it is known whether something later has come before it.
+    """
 
     id: Required[str]
     kind: Required[str]
@@ -264,6 +272,7 @@ class HandOffHead(TypedDict, total=False):
     org: Required[str]
     about: str
     status: str
+    at: str
 
 
 class CaseSet(TypedDict, total=False):

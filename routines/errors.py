@@ -9,6 +9,7 @@
      +- Refused            the routine says no, with every reason (defined in stegvis.engine)
      +- StoreError         the store cannot be used: locked, read-only, full, newer
      +- SealError          a cell cannot be sealed or opened
+     +- TransportError     a hand-off cannot be sent or fetched now
      +- Broken             what was stored does not agree with itself
 
 The class docstring is the message a developer sees. Texts for staff live in definitions/texts under the same
@@ -77,6 +78,12 @@ class SealError(StegvisError):
     """A sealed cell cannot be opened: its key is missing or the cell was moved or changed."""
 
     code = "seal"
+
+
+class TransportError(StegvisError):
+    """A hand-off cannot be sent or fetched now; it is kept where it is, and is tried again."""
+
+    code = "transport"
 
 
 class Broken(StegvisError):

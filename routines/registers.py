@@ -111,6 +111,8 @@ class Organisation(Model):
     title: Text
     kind: Name
     origin: Origin
+    elsewhere: bool = False
+    """Its log and keys lie in another store: nothing is opened or received for it here, and a transport reaches it."""
 
 
 class Organisations(Model):

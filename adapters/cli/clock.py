@@ -1,4 +1,4 @@
-"""The commands of what happens by itself: deadlines, the clock, hand-offs on their way, and the index of deadlines."""
+"""The commands of what happens by itself: deadlines, the clock, and the index of deadlines."""
 
 from datetime import datetime
 
@@ -65,20 +65,8 @@ def tick(*, now: str | None = None, organisation: str | None = None, kept: Kept 
             done[name] = at.engine.tick(name, moment)
         at.screen.document({"clock": text_of(moment), "changed": done})
         for name, changed in done.items():
-            at.screen.say("ticked", organisation=_called(at, name), count=changed)
+            at.screen.say("ticked", organisation=at.called(name), count=changed)
         at.screen.lines([_ran(at, text_of(moment))] if done else [at.screen.word("nothing_here")])
-        return GOOD
-
-
-def deliver(*, organisation: str | None = None, kept: Kept = KEPT) -> int:
-    """Deliver the hand-offs that wait."""
-    with desk(kept) as at:
-        done = {name: at.engine.deliver(name) for name in at.organisations(organisation)}
-        at.screen.document({"delivered": done})
-        for name, count in done.items():
-            at.screen.say("delivered", organisation=_called(at, name), count=count)
-        if not done:
-            at.screen.say("nothing_here")
         return GOOD
 
 
@@ -88,11 +76,7 @@ def rebuild(*, organisation: str | None = None, kept: Kept = KEPT) -> int:
         done = {name: at.engine.rebuild(name) for name in at.organisations(organisation)}
         at.screen.document({"deadlines": done})
         for name, count in done.items():
-            at.screen.say("rebuilt", organisation=_called(at, name), count=count)
+            at.screen.say("rebuilt", organisation=at.called(name), count=count)
         if not done:
             at.screen.say("nothing_here")
         return GOOD
-
-
-def _called(at: Desk, organisation: str) -> Text:
-    return at.library.organisations.organisations[organisation].title

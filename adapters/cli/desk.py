@@ -16,6 +16,7 @@ from stegvis.engine.values import Actor
 from stegvis.routines.errors import BadInput, NotFound
 from stegvis.routines.form import Rejected, is_reference, read_instant
 from stegvis.routines.library import Library, load, shipped
+from stegvis.routines.text import Text
 
 from .options import Acting, Kept, Read, Shown
 from .screen import Screen, language
@@ -74,6 +75,10 @@ class Desk:
             return [chosen]
         known = self.library.organisations.organisations
         return [name for name in known if next(iter(self.store.log(name)), None) is not None]
+
+    def called(self, organisation: str) -> Text:
+        """What people call the organisation."""
+        return self.library.organisations.organisations[organisation].title
 
 
 @contextmanager

@@ -44,6 +44,16 @@ class Kept(Read):
 
 @_FLAT
 @dataclass(frozen=True, kw_only=True)
+class Dropped:
+    """The folder through which hand-offs go to and come from other case files, and the keys for it."""
+
+    drop: Path | None = None
+    identity: tuple[Path, ...] = ()
+    card: tuple[Path, ...] = ()
+
+
+@_FLAT
+@dataclass(frozen=True, kw_only=True)
 class Acting(Kept):
     """Who acts. Nobody vouches for it here: in a real system the host does."""
 
@@ -59,6 +69,7 @@ SHOWN: Final = Shown()
 READ: Final = Read()
 KEPT: Final = Kept()
 ACTING: Final = Acting()
+DROPPED: Final = Dropped()
 
 Answers = Annotated[tuple[str, ...], Parameter(name="--set")]
 """``field=value``, as often as needed."""

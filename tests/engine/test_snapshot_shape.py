@@ -14,7 +14,7 @@ from stegvis.routines.digests import canonical
 from .toys import KURATOR, SCHOOL, World
 
 FIELDS = {
-    2: {
+    3: {
         Run: "id routine rules state person opened ended facts due holder pending owed sent origin corrected said"
         " unit opener",
         Case: "id organisation version at actor acute runs access",
@@ -22,8 +22,8 @@ FIELDS = {
         Opening: "actor unit at until seen",
         Due: "shown internal legal critical law since passed reminded moved lapsed",
         Pending: "trigger actor role at form",
-        Sent: "trigger kind to status basis",
-        Origin: "id kind organisation",
+        Sent: "trigger kind to status basis heard",
+        Origin: "id kind organisation heard",
     }
 }
 """By shape, what a case at hand is made of."""
