@@ -1,12 +1,15 @@
 """Hosts of all kinds: what their connections may be, and transactions that are not what they seem."""
 
 import sqlite3
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
 from sqlalchemy import Connection, create_engine, event, text
 from sqlalchemy.engine import Engine as Alchemy
 from sqlalchemy.orm import Session, scoped_session, sessionmaker
@@ -20,7 +23,7 @@ from stegvis.engine.engine import Engine
 from stegvis.routines.errors import StoreError
 
 from ..engine.toys import FIRST, KURATOR, SCHOOL, plain_toys
-from .office import KINDS, Office, Placement, begins_not, fails, refuses
+from .office import KINDS, Office, Placement, Undo, begins_not, fails, refuses
 
 INSERT = "INSERT INTO placement VALUES (1)"
 
@@ -68,6 +71,21 @@ def test_it_may_answer_rows_in_any_form(office: Office, db: sqlite3.Connection) 
 def test_it_may_leave_transactions_to_whoever_uses_it(office: Office) -> None:
     with closing(sqlite3.connect(office.file, isolation_level=None)) as db:
         works(office, db, lambda: db.execute(INSERT))
+
+
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="a connection has had a say in this since Python 3.12")
+@pytest.mark.parametrize("autocommit", [False, True])
+def test_it_may_begin_each_transaction_itself_or_none(office: Office, *, autocommit: bool) -> None:
+    settings: dict[str, Any] = {"autocommit": autocommit}
+    with closing(sqlite3.connect(office.file, **settings)) as db:
+        works(office, db, lambda: db.execute(INSERT))
+        with fails(Undo, office, db) as ours:
+            db.execute("INSERT INTO placement VALUES (2)")
+            office.look(ours, office.open(ours), "k-1")
+            raise Undo
+    assert office.placed == [1]
+    assert office.log == ["case.open"]
+    office.sound()
 
 
 def test_it_may_have_begun(office: Office, db: sqlite3.Connection) -> None:
@@ -263,6 +281,20 @@ def test_a_full_disk_leaves_neither(tmp_path: Path, kind: Any) -> None:
 
 
 # -- the host's own house
+
+
+def test_the_hosts_alembic_can_be_told_to_leave_ours_alone(office: Office, alchemy: Alchemy) -> None:
+    """As docs/production.md says."""
+
+    def proposed(**options: Any) -> list[str]:
+        with alchemy.connect() as connection:
+            context = MigrationContext.configure(connection, opts=options)
+            return [diff[0] for diff in compare_metadata(context, SQLModel.metadata) if isinstance(diff, tuple)]
+
+    assert "remove_table" in proposed()
+    assert (
+        proposed(include_name=lambda name, kind, _: kind != "table" or not name.startswith("stegvis_")) == []  # pyright: ignore[reportUnknownLambdaType, reportUnknownMemberType]
+    )
 
 
 def test_the_hosts_metadata_knows_nothing_of_ours(tmp_path: Path) -> None:
