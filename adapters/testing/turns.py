@@ -82,6 +82,32 @@ class Turn:
         return lambda: begun + timedelta(microseconds=self.passed)
 
 
+class Anybody:
+    """The turn of whichever thread asks, for an engine that several threads work through."""
+
+    def __init__(self) -> None:
+        self._here = threading.local()
+
+    def is_here(self, turn: Turn) -> None:
+        """This thread is the one with that turn."""
+        self._here.turn = turn
+
+    @property
+    def turn(self) -> Turn:
+        return self._here.turn
+
+    def wait(self) -> None:
+        self.turn.wait()
+
+    def tell(self, said: object) -> None:
+        self.turn.tell(said)
+
+    def clock(self, start: datetime) -> Callable[[], datetime]:
+        """A clock that goes on for all of them alike."""
+        begun = start.astimezone(UTC)
+        return lambda: begun + timedelta(microseconds=self.turn.passed)
+
+
 class Paced:
     """A store whose every call waits for its worker's turn.
 
@@ -91,7 +117,7 @@ class Paced:
         committed: told each commit that was stored.
     """
 
-    def __init__(self, store: object, turn: Turn, committed: Callable[[Any], object] | None = None) -> None:
+    def __init__(self, store: object, turn: Turn | Anybody, committed: Callable[[Any], object] | None = None) -> None:
         self._store, self._turn, self._committed = store, turn, committed
 
     def __getattr__(self, name: str) -> Any:
