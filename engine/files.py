@@ -44,7 +44,7 @@ from .verify import opened
 HELD = 256
 """How many opened cases are kept at hand."""
 
-TRIES = 5
+TRIES = 30
 """How often something is done anew when somebody else was faster."""
 
 

@@ -264,13 +264,13 @@ def check_climbed(store: Store, commits: int) -> None:
 def test_processes_lose_no_update_and_never_find_the_file_locked(file: Path) -> None:
     def climb_alone(name: str) -> None:
         with closing(SqlStore(file)) as own:
-            climb(own, name, 50)
+            climb(own, name, 25)
 
     with closing(SqlStore(file)) as store:
         store.commit(rows.step("o", "shared", 1))
-        children = [in_child(lambda n=n: climb_alone(f"p-{n}")) for n in range(4)]
-        assert [ended(child) for child in children] == [0] * 4
-        check_climbed(store, 4 * 50)
+        children = [in_child(lambda n=n: climb_alone(f"p-{n}")) for n in range(8)]
+        assert [ended(child) for child in children] == [0] * 8
+        check_climbed(store, 8 * 25)
 
 
 @forks
@@ -283,12 +283,12 @@ def test_processes_that_open_a_file_that_is_not_there_agree_on_it(file: Path) ->
         with closing(SqlStore(file)) as store:
             store.note("o", [rows.access(name)])
 
-    children = [in_child(lambda n=n: note(f"a-{n}")) for n in range(4)]
+    children = [in_child(lambda n=n: note(f"a-{n}")) for n in range(8)]
     os.close(opener)
-    assert [ended(child) for child in children] == [0] * 4
+    assert [ended(child) for child in children] == [0] * 8
     os.close(gate)
     with closing(SqlStore(file)) as store:
-        assert {row.id for _, row in store.log("o")} == {f"a-{n}" for n in range(4)}
+        assert {row.id for _, row in store.log("o")} == {f"a-{n}" for n in range(8)}
 
 
 @forks
