@@ -29,6 +29,7 @@ import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final, NamedTuple
+from weakref import WeakSet
 
 import orjson
 
@@ -110,7 +111,9 @@ class HeadFile:
         """The system's error number of the last acknowledgement that could not be written down, if one could not."""
         self._pages: dict[str, int] = {}
         self._handle: int | None = None
-        self._opening = threading.Lock()
+        # Held while the handle is used, too: the number of a closed file is the next file's, perhaps the database's.
+        self._using = threading.Lock()
+        _all.add(self)
 
     def read(self) -> Known | None:
         """What the file says; None when there is none.
@@ -118,17 +121,23 @@ class HeadFile:
         Raises:
             StoreError: ``head_damaged``: it is no head file, or is cut or changed. ``read_only``, ``io``.
         """
+        known, pages = self._read()
+        # Added to, not replaced: since the file was read, another thread may have claimed a page.
+        self._pages |= pages
+        return known
+
+    def _read(self) -> tuple[Known | None, dict[str, int]]:
+        heads: dict[str, Head] = {}
+        pages: dict[str, int] = {}
         try:
             data = self.path.read_bytes()
         except FileNotFoundError:
-            return None
+            return None, pages
         except OSError as error:
             raise _meaning(error) from error
         said = _unsealed(data[:PAGE])
         if said is None:
             raise StoreError("head_damaged")
-        heads: dict[str, Head] = {}
-        pages: dict[str, int] = {}
         for page in range(PAGE, len(data), PAGE):
             named, (index, leaf) = _unsealed(data[page : page + NAME]), _highest(data, page)
             if named is None and not index and page + PAGE >= len(data):
@@ -137,8 +146,7 @@ class HeadFile:
                 raise StoreError("head_damaged", page=page // PAGE)
             heads[named["organisation"]] = Head(index, leaf, named["log"])
             pages[named["organisation"]] = page
-        self._pages = pages
-        return Known(said["store"], Machine(said["host"], said["file"]), heads)
+        return Known(said["store"], Machine(said["host"], said["file"]), heads), pages
 
     def make(self, known: Known) -> None:
         """Put a file that says this in the place of whatever is there, whole or not at all.
@@ -180,22 +188,26 @@ class HeadFile:
         Raises:
             StoreError: ``full``, ``read_only``, ``io``, ``head_damaged``; ``head_missing``: it was taken away.
         """
-        if self.read() is None:
+        known, pages = self._read()
+        if known is None:
             raise StoreError("head_missing")
-        if organisation in self._pages:
-            return
-        end = PAGE * (1 + len(self._pages))
-        try:
+        if organisation not in pages:
+            pages[organisation] = PAGE * (1 + len(pages))
+            try:
+                self._add(_page(organisation, Head(*before, origin), pages[organisation]), pages[organisation])
+            except OSError as error:
+                raise _meaning(error) from error
+        self._pages |= pages
+
+    def _add(self, page: bytes, end: int) -> None:
+        with self._using:
             handle = self._file()
             try:
-                _write(handle, _page(organisation, Head(*before, origin), end), end)
+                _write(handle, page, end)
                 os.fsync(handle)
             except OSError:
                 os.ftruncate(handle, end)
                 raise
-        except OSError as error:
-            raise _meaning(error) from error
-        self._pages[organisation] = end
 
     def knows(self, organisation: str) -> bool:
         """Whether there is room for the organisation already."""
@@ -208,7 +220,8 @@ class HeadFile:
         """
         page = self._pages[organisation]
         try:
-            _write(self._handle or self._file(), _slot(index, leaf, page), page + _offset(index))
+            with self._using:
+                _write(self._file(), _slot(index, leaf, page), page + _offset(index))
         except OSError as error:
             self.failed = error.errno
         else:
@@ -216,16 +229,31 @@ class HeadFile:
 
     def close(self) -> None:
         """Let go of the file; the next acknowledgement opens it again."""
-        with self._opening:
+        with self._using:
             if self._handle is not None:
                 os.close(self._handle)
                 self._handle = None
 
     def _file(self) -> int:
-        with self._opening:
-            if self._handle is None:
-                self._handle = os.open(self.path, _FLAGS)
-            return self._handle
+        if self._handle is None:
+            self._handle = os.open(self.path, _FLAGS)
+        return self._handle
+
+    def after_fork(self) -> None:
+        """In the child: who held the file is another thread of the parent, and will never let go here."""
+        self._using = threading.Lock()
+
+
+_all: WeakSet[HeadFile] = WeakSet()
+
+
+def _after_fork() -> None:
+    for file in list(_all):
+        file.after_fork()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 _FLAGS: Final = os.O_RDWR | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)

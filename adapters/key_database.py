@@ -133,6 +133,7 @@ if sys.platform != "win32":
 _SQLITE_REASONS = {
     sqlite3.SQLITE_BUSY: "keys_locked",
     sqlite3.SQLITE_LOCKED: "keys_locked",
+    sqlite3.SQLITE_PROTOCOL: "keys_locked",  # outrun at the beginning of a transaction, for seconds on end
     sqlite3.SQLITE_READONLY: "keys_read_only",
     sqlite3.SQLITE_FULL: "keys_full",
     sqlite3.SQLITE_NOTADB: "keys_damaged",

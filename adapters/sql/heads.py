@@ -93,7 +93,8 @@ class Heads:
         """
         known = self.file.read()
         for organisation, head in known.heads.items() if known is not None else ():
-            if head.size:
+            # Asked once more: another process may have begun, and worked, since the database was looked for.
+            if head.size and not self._database.path.exists():
                 raise Loss("rolled_back", organisation, head).error()
 
     def claim(self, organisation: str, rows: Sequence[RecordRow]) -> None:

@@ -34,6 +34,7 @@ PATIENCE: Final = 30.0
 _MEANING: Final = {
     sqlite3.SQLITE_BUSY: "locked",
     sqlite3.SQLITE_LOCKED: "locked",
+    sqlite3.SQLITE_PROTOCOL: "locked",  # outrun at the beginning of a transaction, for seconds on end
     sqlite3.SQLITE_READONLY: "read_only",
     sqlite3.SQLITE_FULL: "full",
     sqlite3.SQLITE_IOERR: "io",
@@ -105,7 +106,8 @@ class Database:
         self._patience = patience
         self._idle: list[sqlite3.Connection] = []
         self._turn = threading.Lock()
-        _all.add(self)
+        with _forks:
+            _all.add(self)
 
     def prepare(self) -> None:
         """Make the file if it is not there, readable by its owner alone, and see that its schema is ours.
@@ -161,8 +163,7 @@ class Database:
                 done = work(connection)
                 connection.execute("COMMIT")
             except StegvisError:
-                connection.execute("ROLLBACK")
-                self._idle.append(connection)
+                self._undo(connection)
                 raise
             except BaseException as error:
                 # The connection may be past saving; closing it rolls back whatever is left.
@@ -174,6 +175,14 @@ class Database:
             return done
         finally:
             self._turn.release()
+
+    def _undo(self, connection: sqlite3.Connection) -> None:
+        try:
+            connection.execute("ROLLBACK")
+        except sqlite3.Error:
+            connection.close()  # that rolls back as well
+        else:
+            self._idle.append(connection)
 
     @contextmanager
     def queued(self) -> Generator[None]:
@@ -232,9 +241,13 @@ class Database:
                 isolation_level=None,
                 check_same_thread=False,
             )
-            connection.execute(f"PRAGMA synchronous = {self._synchronous}")
-            connection.execute("PRAGMA foreign_keys = ON")
-            connection.execute("PRAGMA recursive_triggers = ON")
+            try:
+                connection.execute(f"PRAGMA synchronous = {self._synchronous}")
+                connection.execute("PRAGMA foreign_keys = ON")
+                connection.execute("PRAGMA recursive_triggers = ON")
+            except sqlite3.Error:
+                connection.close()
+                raise
         except sqlite3.Error as error:
             raise meaning(error) from error
         return connection
@@ -264,9 +277,12 @@ class Database:
 
 _all: weakref.WeakSet[Database] = weakref.WeakSet()
 _forking: list[Database] = []
+_forks: Final = threading.Lock()
+"""One fork at a time, and no new database meanwhile: they would let go of what another one holds."""
 
 
 def _before_fork() -> None:
+    _forks.acquire()
     for database in list(_all):
         database.before_fork()
         _forking.append(database)
@@ -275,6 +291,7 @@ def _before_fork() -> None:
 def _after_fork() -> None:
     while _forking:
         _forking.pop().after_fork()
+    _forks.release()
 
 
 if hasattr(os, "register_at_fork"):

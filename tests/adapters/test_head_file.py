@@ -3,8 +3,9 @@ import os
 import shutil
 import signal
 import stat
+import threading
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -444,3 +445,96 @@ def test_it_opens_if_and_only_if_nothing_acknowledged_is_lost(acts: list[str]) -
                     return
                 store = opened(file)
         store.close()
+
+
+# -- threads and forks
+
+
+def test_nothing_is_written_to_the_file_that_took_the_number_of_a_closed_one(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A thread lets go of the store while another one remembers, and the next file that is opened gets its number."""
+    victim = file.with_name("victim")
+    victim.touch()
+    write = head_file._pwrite
+    with closing(opened(file)) as store, ExitStack() as stack:
+        store.commit(rows.step("o", "c-1", 1))
+
+        def overtaken(handle: int, data: bytes, offset: int) -> int:
+            closing_it = threading.Thread(target=store.head_file.close)
+            closing_it.start()
+            closing_it.join(0.2)
+            stack.enter_context(victim.open("r+b"))
+            return write(handle, data, offset)
+
+        monkeypatch.setattr(head_file, "_pwrite", overtaken)
+        store.commit(rows.step("o", "c-1", 2))
+    assert victim.read_bytes() == b""
+    assert size(file) == 2
+
+
+def test_looking_at_the_file_forgets_no_page_that_is_claimed_meanwhile(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with closing(opened(file)) as store:
+        store.commit(rows.step("o", "c-1", 1))
+        before, write = beside(file).read_bytes(), store.database.write
+
+        def old(_: Path) -> bytes:
+            return before
+
+        def looked_at(work: Any) -> Any:
+            done = write(work)
+            with monkeypatch.context() as patch:
+                patch.setattr(Path, "read_bytes", old)
+                store.head_file.read()
+            return done
+
+        monkeypatch.setattr(store.database, "write", looked_at)
+        store.note("other", [rows.access("a-1")])
+        assert size(file, "other") == 1
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_child_that_was_forked_while_a_thread_remembered_can_remember_too(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write, held, go_on = head_file._pwrite, threading.Event(), threading.Event()
+    with closing(opened(file)) as store:
+        store.commit(rows.step("o", "c-1", 1))
+
+        def slow(handle: int, data: bytes, offset: int) -> int:
+            if threading.current_thread() is thread:
+                held.set()
+                go_on.wait()
+            return write(handle, data, offset)
+
+        def step() -> None:
+            signal.alarm(20)
+            store.commit(rows.step("o", "c-1", 3))
+
+        monkeypatch.setattr(head_file, "_pwrite", slow)
+        thread = threading.Thread(target=lambda: store.commit(rows.step("o", "c-1", 2)))
+        thread.start()
+        held.wait()
+        child = in_child(step)
+        go_on.set()
+        thread.join()
+        assert ended(child) == 0
+    assert size(file) == 3
+
+
+def test_who_comes_while_another_begins_is_not_told_that_something_is_lost(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read, begun = HeadFile.read, list[bool]()
+
+    def overtaken(self: HeadFile) -> Any:
+        if not begun:
+            begun.append(True)
+            climb(file, 1, 2)
+        return read(self)
+
+    monkeypatch.setattr(HeadFile, "read", overtaken)
+    climb(file, 3, 3)
+    assert size(file) == 3

@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 
 from stegvis.adapters.sql import SqlStore
+from stegvis.adapters.sql.sqlite import meaning
 from stegvis.adapters.testing import rows
-from stegvis.routines.errors import Broken, StegvisError, StoreError
+from stegvis.routines.errors import Broken, Stale, StegvisError, StoreError
 
 from .forking import ended, in_child
 
@@ -290,3 +291,20 @@ def test_a_process_killed_while_committing_loses_nothing_that_was_acknowledged(f
             assert loaded is not None
             assert loaded.case.version <= acknowledged + 1
     assert acknowledged >= ROUNDS
+
+
+def test_a_refusal_is_told_though_there_is_nothing_left_to_roll_back(store: SqlStore) -> None:
+    def work(connection: sqlite3.Connection) -> None:
+        connection.execute("COMMIT")
+        raise Stale
+
+    with pytest.raises(Stale):
+        store.database.write(work)
+    store.commit(rows.step("o", "c-1", 2))
+
+
+def test_who_is_outrun_for_seconds_on_end_is_told_that_it_is_locked() -> None:
+    """SQLite gives up the beginning of a transaction that others are always faster to begin."""
+    error = sqlite3.OperationalError("locking protocol")
+    error.sqlite_errorcode = sqlite3.SQLITE_PROTOCOL
+    assert meaning(error).reason == "locked"

@@ -300,3 +300,23 @@ def test_a_store_can_be_carried_over_a_fork(file: Path) -> None:
         assert [ended(child) for child in children] == [0, 0]
         check_climbed(store, 3 * 20)
         assert store.database.rows("PRAGMA integrity_check") == [("ok",)]
+
+
+@forks
+def test_a_database_that_begins_during_a_fork_waits_for_its_end(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that came among those that are held still would be carried over, or leave them all unheld."""
+    before, waits = Database.before_fork, list[threading.Thread]()
+
+    def meanwhile(database: Database) -> None:
+        before(database)
+        if not waits:
+            waits.append(threading.Thread(target=lambda: Database(file)))
+            waits[0].start()
+            waits[0].join(0.1)
+            assert waits[0].is_alive()
+
+    with closing(SqlStore(file)) as store:
+        monkeypatch.setattr(Database, "before_fork", meanwhile)
+        assert ended(in_child(lambda: store.note("o", [rows.access("a-1")]))) == 0
+        waits[0].join(10)
+        assert not waits[0].is_alive()
