@@ -365,13 +365,15 @@ FOUND: Mapping[Callable[[pytest.MonkeyPatch], None], Found] = {
     _a_refusal_uses_the_key: Found("used up by what was not accepted|nobody used"),
     _the_answer_of_today: Found("tells another version", (NOTES,), LIT),
     _another_state_in_the_receipt: Found("tells another state", (LOOKS, NOTES), LIT),
-    _the_version_looked_at_forgotten: Found("on another version than the one"),
+    _the_version_looked_at_forgotten: Found(
+        "on another version than the one", (NOTES, line_of("note", COLLEAGUE)), LIT
+    ),
     _somebody_else_named: Found("u-9.*right at no moment"),
     _a_deadline_left_in_the_index: Found("deadlines_differ"),
     _a_snapshot_left_behind: Found("snapshot_differs|not the live case|right at no moment|in spite of"),
     _a_version_too_many: Found("did not follow|not the live case|head_differs"),
     _a_link_to_nowhere: Found("broken_link"),
-    _a_record_logged_twice: Found("or twice|exactly once"),
+    _a_record_logged_twice: Found("or twice|exactly once", (NOTES,), LIT),
     _a_refusal_noted_twice: Found("another trace than one"),
     _a_refusal_in_the_chain: Found("made a record|does not exist|not what was"),
     _an_index_made_of_yesterday: Found("deadlines_differ", (LOOKS, Line("rebuild")), LIT),

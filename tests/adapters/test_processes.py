@@ -8,7 +8,6 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import closing
-from dataclasses import astuple
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -35,6 +34,7 @@ PEOPLE = tuple(
     Actor(name, roles={"school_counsellor"}, unit="elevhalsa", organisation="skola") for name in ("u-1", "u-2")
 )
 LOOK = {"flame": "low", "wind": 3, "smoke": "Det rykte om den."}
+RECEIPT = ("id", "run", "version", "state", "record")
 
 
 class Told(NamedTuple):
@@ -68,7 +68,8 @@ def work(file: Path, case: str, process: int, rounds: Iterable[int], tell: Calla
             for kind, (key, act) in acts.items():
                 begun = time.monotonic()
                 try:
-                    said = ["receipt", *astuple(act(key))]
+                    receipt = act(key)
+                    said = ["receipt", {name: getattr(receipt, name) for name in RECEIPT}]
                 except Stale as stale:
                     said = ["stale", stale.details["version"], stale.details["at"], stale.details["actor"]]
                 tell(Told(process, me.id, kind, key, said, time.monotonic() - begun))
@@ -139,11 +140,11 @@ def judge(file: Path, told: list[Told], *, rounds: int) -> None:
             assert all(one == receipts[0] for one in receipts)
             for _, version, at, who in (one for one in said if one[0] == "stale"):
                 assert (chain[version - 1]["at"], chain[version - 1]["actor"]) == (at, who)
-            for _, where, run, version, state, record in receipts[:1]:
-                taken.append(record)
-                assert log[record] == 1
-                found = stored[record]
-                assert (found["case"], found["run"], found["cseq"], found["to"]) == (where, run, version, state)
+            for _, receipt in receipts[:1]:
+                taken.append(receipt["record"])
+                assert log[receipt["record"]] == 1
+                found = stored[receipt["record"]]
+                assert [found[name] for name in ("case", "run", "cseq", "to", "id")] == list(receipt.values())
                 assert found["actor"] == actor
         assert len(set(taken)) == len(taken)
         assert sum(log.values()) == len(taken) + 1, "something is stored that nobody was told of"
