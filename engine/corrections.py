@@ -110,6 +110,20 @@ def corrections(library: Library, events: Iterable[Event], sees: Callable[[Rules
         )
 
 
+def of_command(made: Sequence[Correction], version: int) -> Sequence[Correction]:
+    """Those of a case's corrections that one command made, whose last record has that version.
+
+    One command corrects no answer twice, so what the same command had corrected before is not among them.
+    """
+    mine: list[Correction] = []
+    for one in reversed([one for one in made if one.version <= version]):
+        follows = one.version == version - len(mine) and one.command == (mine or [one])[0].command
+        if not follows or any(not one.now.keys().isdisjoint(other.now) for other in mine):
+            break
+        mine.insert(0, one)
+    return mine
+
+
 def _rested(rules: Rules, step: _Taken, run: Run, now: Facts, sees: Callable[[Rules, str], bool]) -> Rested | None:
     """What a step rested on of the answers that are corrected in the run as it stood before the correction."""
     head = step.event.head

@@ -15,7 +15,7 @@ from stegvis.routines.library import Library
 
 from . import messages
 from .answers import Answer, Receipt
-from .corrections import OPENINGS, Correction, corrections
+from .corrections import OPENINGS, Correction, corrections, of_command
 from .decide import CLOCK, rules_of
 from .desk import Desk, Telling
 from .drafts import Draft, Drafts
@@ -174,10 +174,8 @@ class Engine:
         """
         command = Command(kind="correct", run=run or "", trigger="correct", form=facts, reason=reason)
         receipt = self._desk.do(command, actor, key, case, expect=expect)
-        made = self._corrections(actor, case)
-        mine = next((one.command for one in made if one.version == receipt.version), None)
-        rested = tuple(step for one in made if one.command == mine for step in one.rested)
-        return replace(receipt, rested=rested)
+        mine = of_command(self._corrections(actor, case), receipt.version)
+        return replace(receipt, rested=tuple(step for one in mine for step in one.rested))
 
     def _corrections(self, actor: Actor, case: str) -> list[Correction]:
         """The corrections of a case, as far as the actor may know of them."""

@@ -47,6 +47,7 @@ class Judge:
         self.rows: dict[str, list[tuple[int, RecordRow]]] = {}
         self.stood: list[Stood] = []
         """Where the case stood before the first commit, and after each."""
+        self.receipts: dict[Asked, Receipt] = {}
         self.did: dict[Asked, Did] = {}
         """Keyed commands that were taken."""
 
@@ -176,6 +177,8 @@ class Judge:
         assert receipt.version <= folded.version
         state = self.stood[place].run.state if receipt.run == self.story.case.run else "lit"
         assert receipt.state == state, "a receipt tells another state"
+        again = self.receipts.setdefault(did.by, receipt)
+        assert receipt == again, "the same command got another answer the second time"
 
     def counted(self, asked: Asked, said: Said) -> None:
         mine = [did for did in self.story.commits if did.by is asked]

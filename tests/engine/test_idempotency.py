@@ -115,6 +115,23 @@ def test_a_key_is_a_reference_and_nothing_that_could_name_somebody(key: str) -> 
     assert list(world.store.log(SCHOOL)) == []
 
 
+def test_what_rested_on_an_answer_is_told_alike_though_the_same_correction_was_made_again_later() -> None:
+    world = World()
+    case = world.lantern()
+    low = {"flame": "low", "wind": 3, "smoke": "x"}
+
+    def correct(key: str) -> Receipt:
+        return world.engine.correct(case, {"look.wind": 4}, reason="fel", actor=KURATOR, key=key)
+
+    world.take(case, "look", KURATOR, form=low)
+    first = correct("k-first")
+    world.take(case, "look", KURATOR, form=low)
+    second = correct("k-second")
+    assert [[one.version for one in receipt.rested] for receipt in (first, second)] == [[2], [4]]
+    assert correct("k-first") == first
+    assert correct("k-second") == second
+
+
 # ---- versions -------------------------------------------------------------------------------------------------------
 
 
