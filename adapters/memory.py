@@ -96,6 +96,10 @@ class MemoryStore:
             found = [links[place] for place in sorted(links) if place > after]
         yield from found
 
+    def looks(self, organisation: str, case: str) -> list[RecordRow]:
+        with self._lock:
+            return [row for row in self._of(organisation).log if row.case == case and row.cseq is None]
+
     def log(self, organisation: str, *, after: int = 0, payloads: bool = True) -> Iterator[tuple[int, RecordRow]]:
         log = self._of(organisation).log
         for index in range(after, len(log)):

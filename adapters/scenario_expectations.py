@@ -37,7 +37,7 @@ class Outcome:
     """What came of a step: the codes that refused it, and how things stand after it.
 
     ``run`` is the run that the step was about, ``guide`` what its actor sees now, ``count`` how much was delivered or
-    changed, ``met`` how it closed deadlines.
+    changed, ``met`` how it closed deadlines, ``listed`` whether the case stands on the list that was read.
     """
 
     now: datetime
@@ -47,6 +47,7 @@ class Outcome:
     guide: Guide | None = None
     count: int | None = None
     met: Mapping[str, str] = field(default_factory=dict[str, str])
+    listed: bool | None = None
 
 
 def failures(
@@ -119,6 +120,7 @@ def _misses(then: Then, outcome: Outcome, library: Library, names: Mapping[str, 
     if run is not None or then.model_fields_set & {"deadlines", "met", "sent", "owed"}:
         yield from _of_run(then, outcome, library)
     if isinstance(then, Seen):
+        yield from _same("listed", then.listed, outcome.listed)
         yield from _of_guide(then, outcome.guide)
 
 

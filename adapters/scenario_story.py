@@ -14,7 +14,7 @@ from stegvis.routines.findings import Finding
 from stegvis.routines.form import Field, Value
 from stegvis.routines.library import Library
 from stegvis.routines.rules import Move
-from stegvis.routines.scenario import Acting, Correct, Deliver, Explain, Look, Open, Scenario, Take, Tick
+from stegvis.routines.scenario import Acting, Change, Correct, Deliver, Explain, Lists, Look, Open, Scenario, Take, Tick
 from stegvis.routines.text import Lang, Text, fill, plain
 
 _ALWAYS = 2
@@ -121,6 +121,10 @@ class Story:
                 self._say(self._word("asks", who=who, step=self._title(step.explain, guide)))
             case Correct():
                 self._say(self._word("corrects", who=who))
+            case Change():
+                self._say(self._word("changes", who=who, change=self.library.words[f"scenarios.change.{step.change}"]))
+                if step.reason is not None:
+                    self._say(self._word("why", why=step.reason), indent=4)
             case Look() if guide is None:
                 self._say(self._word("looks", who=who))
             case _:
@@ -190,6 +194,10 @@ class Story:
             return
         self._say("✗ " + self._word("because", says=self.library.words[says]), indent=4)
         self._say("→ " + self._word("remedy", do=self.library.words[do]), indent=6)
+
+    def listed(self, step: Lists, count: int) -> None:
+        """What a list holds of this story's cases."""
+        self._say(self._word(f"list_{step.lists}", count=count))
 
     def allowed(self) -> None:
         self._say(self._word("allowed"), indent=2)

@@ -22,7 +22,7 @@ from stegvis.routines.errors import BadInput, KeyReused, NotFound, Stale
 from stegvis.routines.findings import Finding
 from stegvis.routines.library import SHIPPED, Library
 from stegvis.routines.reader import Document, read_file
-from stegvis.routines.scenario import Acting, Correct, Deliver, Explain, Open, Scenario, Take, Tell, Tick
+from stegvis.routines.scenario import Acting, Change, Correct, Deliver, Explain, Lists, Open, Scenario, Take, Tell, Tick
 from stegvis.routines.scenario_checks import instants, read_scenario
 from stegvis.routines.text import Lang
 
@@ -112,6 +112,7 @@ class _Stage:
         }
         self.names = {actor.id: name for name, actor in self.actors.items()}
         self.number = 0
+        self.listed = False
 
     def play(self) -> Played:
         found: list[Finding] = []
@@ -159,12 +160,16 @@ class _Stage:
             place = self.cases.setdefault(step.case, Place(actor.organisation, receipt.id))
         after = self._case(place)
         stands = self._run(
-            after, step, None, receipt.run if receipt is not None else run.id if run is not None else None
+            after,
+            step,
+            None,
+            receipt.run if receipt is not None and receipt.run else run.id if run is not None else None,
         )
-        if receipt is not None and stands is not None:
+        if receipt is not None and receipt.run and stands is not None:
             self.story.stands(stands)
         shown = self._shown(step, actor, place, stands)
-        return Outcome(self.now, codes, after, stands, shown, None, self._met(place, before))
+        listed = self.listed if isinstance(step, Lists) and not codes else None
+        return Outcome(self.now, codes, after, stands, shown, None, self._met(place, before), listed)
 
     def _does(
         self, step: Acting, actor: Actor, place: Place | None, run: Run | None, guide: Guide | None
@@ -206,6 +211,18 @@ class _Stage:
                     run=of,
                     expect=expect,
                 )
+            case Change():
+                receipt = engine.change(
+                    case,
+                    step.change,
+                    actor=actor,
+                    key=self._key(step.key) or key,
+                    form=step.form,
+                    reason=step.reason,
+                )
+            case Lists():
+                self.listed = self._lists(step, actor, case)
+                return None, ()
             case Explain():
                 answer = engine.explain(case, step.explain, actor=actor, form=step.form, run=of)
                 if answer.allowed:
@@ -217,12 +234,18 @@ class _Stage:
                 return None, ()
         return receipt, ()
 
+    def _lists(self, step: Lists, actor: Actor, case: str) -> bool:
+        """Whether the case stands on the list."""
+        rows = self.engine.due(actor) if step.lists == "due" else self.engine.openings(actor=actor)
+        self.story.listed(step, sum(1 for row in rows if row.case in {place.id for place in self.cases.values()}))
+        return any(row.case == case for row in rows)
+
     def _key(self, written: str | None) -> str | None:
         return f"{self.nonce}-{written}" if written is not None else None
 
     def _looked(self, step: Acting, actor: Actor, place: Place | None, run: Run | None) -> Guide | None:
         """What the actor looks at before acting: the guide as it is now, or as it was when they last looked."""
-        if place is None or isinstance(step, Open):
+        if place is None or isinstance(step, Open | Change | Lists):
             return None
         if isinstance(step, Take | Correct) and step.last_look:
             return self.looked.get((step.who, step.case))

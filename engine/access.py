@@ -13,7 +13,8 @@ from stegvis.routines.orders import Access as AccessRules
 from stegvis.routines.orders import Entered
 
 from .instants import day_at
-from .values import Access, AccessHead, Actor, Case, Command, Opening, Run
+from .reasons import Kind, reason
+from .values import Access, AccessHead, Actor, Case, Command, Opening, Reason, Run
 
 Purpose: TypeAlias = Literal["work", "prove", "acute", "declare", "break_glass"]
 """What access is asked for: to work with the case, to read its log, to raise an alarm about danger to life, to say
@@ -37,11 +38,17 @@ class Ground(NamedTuple):
 EVERYBODY = Ground("everybody")
 
 
-def purpose_of(command: Command) -> Purpose:
-    """What access a command asks for."""
+ENTERING = frozenset({"open", "take", "correct", "case"})
+"""The commands with which somebody goes into a case; the others come from the clock and from other organisations."""
+
+
+def purpose_of(command: Command, actor: Actor) -> Purpose | None:
+    """What access a command asks for; None where nobody goes in."""
+    if command.kind not in ENTERING:
+        return None
     if command.kind == "take" and command.trigger == "acute":
         return "acute"
-    if command.kind == "case" and command.trigger == "bias" and not command.form.get("who"):
+    if command.kind == "case" and command.trigger == "bias" and command.form.get("who") in {None, "", actor.id}:
         return "declare"
     return "break_glass" if command.kind == "case" and command.trigger == "break_glass" else "work"
 
@@ -61,11 +68,15 @@ def enter(library: Library, case: Case, actor: Actor, at: str, purpose: Purpose 
     if rules is None:
         return EVERYBODY
     says, by = case.access.bias.get(actor.id, ("", ""))
-    if purpose == "acute" and any(_within(rules, run, actor) for run in case.runs.values()):
+    if purpose == "acute" and (rules.alarm == "organisation" or _near(rules, case, actor)):
         # Danger to life waits for nobody, not even for who is biased (FL 17 §).
         return next((one for one in _grounds(library, rules, case, actor, at)), Ground("acute"))
     if says == "conflict":
         return "barred" if by == actor.id else "unknown_case"
+    if purpose == "break_glass":
+        other = _otherwise(rules, actor, purpose)
+        if other is not None:
+            return other
     missed: Kept = "unknown_case"
     for ground in _grounds(library, rules, case, actor, at):
         lacks = _lacks(rules, ground, actor, says) if purpose in {"work", "prove"} else None
@@ -100,13 +111,13 @@ def _grounds(library: Library, rules: AccessRules, case: Case, actor: Actor, at:
         yield Ground("stand_in")
     if actor.id in given.named:
         yield Ground("named")
-    for run in tuple(run for run in runs if run.ended is None) or runs:
+    for run in tuple(run for run in runs if run.ended is None or run.owed) or runs:
         if run.holder is None:
             yield from _unheld(library, rules, run, actor)
     everywhere, here = (actor.roles & set(some) for some in (rules.oversees.organisation, rules.oversees.unit))
     if everywhere:
         yield Ground("overseer", min(everywhere))
-    if here and any(_within(rules, run, actor) for run in runs):
+    if here and _near(rules, case, actor):
         yield Ground("overseer", min(here))
     if any(one.actor == actor.id and at <= one.until for one in given.openings.values()):
         yield Ground("break_glass")
@@ -126,10 +137,15 @@ def _unheld(library: Library, rules: AccessRules, run: Run, actor: Actor) -> Ite
 
 
 def _within(rules: AccessRules, run: Run, actor: Actor) -> bool:
-    """Whether the run belongs to the actor's unit."""
-    if run.unit == HANDED_OVER:
+    """Whether the run belongs to the actor's unit. What has come in is shared, until somebody has been given it."""
+    if run.holder is None and (run.unit == HANDED_OVER or run.unit in rules.receives):
         return not rules.receives or actor.unit in rules.receives
     return actor.unit == run.unit
+
+
+def _near(rules: AccessRules, case: Case, actor: Actor) -> bool:
+    """Whether any of the case belongs to the actor's unit."""
+    return any(_within(rules, run, actor) for run in case.runs.values())
 
 
 def stands_in(case: Case, actor: Actor, at: str) -> bool:
@@ -138,9 +154,15 @@ def stands_in(case: Case, actor: Actor, at: str) -> bool:
     return days is not None and days[0] <= day_at(at) <= days[1]
 
 
-def access_head(library: Library, ground: Ground) -> AccessHead | None:
+def kept_out(library: Library, kept: Kept) -> Reason:
+    """Why somebody does not get in, in words."""
+    kind: Kind = "unknown" if kept == "unknown_case" else "missing" if kept == "bias_first" else "not_you"
+    return reason(library, kept, kind)
+
+
+def access_head(library: Library, ground: Ground | None) -> AccessHead | None:
     """The ground as a record names it; nothing where cases are open to all of the organisation."""
-    if ground.on == "everybody":
+    if ground is None or ground.on == "everybody":
         return None
     head: AccessHead = {"on": ground.on, "def": library.orders["access"].digest}
     if ground.role is not None:

@@ -6,6 +6,7 @@ from typing import NamedTuple
 from stegvis.routines.errors import BadInput
 from stegvis.routines.library import Library
 
+from .access import Ground
 from .instants import day_at, text_of
 from .values import Actor, Command
 
@@ -21,6 +22,8 @@ class Ask(NamedTuple):
     happened: str
     today: str
     """The day it is in Stockholm, as text."""
+    ground: Ground | None = None
+    """On what access to the case rests; None where nobody comes in: a new case, a hand-off, the clock."""
 
 
 def asking(library: Library, command: Command, actor: Actor, now: datetime) -> Ask:

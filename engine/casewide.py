@@ -8,9 +8,10 @@ the case share, whose unit is the case itself.
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
-from stegvis.routines.errors import NotFound
+from stegvis.routines.errors import BadInput, NotFound
 
 from . import granting
+from .access import access_head
 from .asking import Ask
 from .granting import Change
 from .values import Case, Denied, Event, Head
@@ -23,24 +24,43 @@ class Kind(NamedTuple):
     decides: Callable[[Ask, Case], Change | Denied]
     folds: Callable[[Case, Head, Mapping[str, object]], Case]
     """The case after it, but for its version; without the payload the mapping is empty."""
+    asks_why: bool = False
+    """Whether nothing is looked up before a reason is given, so that the answer tells nothing of the case."""
 
 
 KINDS: Mapping[str, Kind] = {
     "name": Kind("access", granting.name, granting.named),
     "unname": Kind("access", granting.unname, granting.unnamed),
+    "stand_in": Kind("access", granting.stand_in, granting.stood_in),
+    "end_stand_in": Kind("access", granting.end_stand_in, granting.stand_in_ended),
+    "bias": Kind("access", granting.bias, granting.bias_said),
+    "break_glass": Kind("access", granting.break_glass, granting.glass_broken, asks_why=True),
+    "see_opening": Kind("access", granting.see_opening, granting.opening_seen),
 }
+
+
+def readable(trigger: str, reason: str | None) -> None:
+    """Look at what can be judged of a change without its case.
+
+    Raises:
+        NotFound: ``unknown_change``. BadInput: ``reason_missing``.
+    """
+    kind = KINDS.get(trigger)
+    if kind is None:
+        raise NotFound("unknown_change")
+    if kind.asks_why and not granting.has_reason(reason):
+        raise BadInput("reason_missing")
 
 
 def changed(ask: Ask, case: Case) -> Event | Denied:
     """Judge a change of the whole case.
 
     Raises:
-        NotFound: ``unknown_change``. BadInput: what it says cannot be read.
+        NotFound: ``unknown_change``. BadInput: ``reason_missing``, or what it says cannot be read.
     """
     command, actor, library = ask.command, ask.actor, ask.library
-    kind = KINDS.get(command.trigger)
-    if kind is None:
-        raise NotFound("unknown_change")
+    readable(command.trigger, command.reason)
+    kind = KINDS[command.trigger]
     change = kind.decides(ask, case)
     if isinstance(change, Denied):
         return change
@@ -61,6 +81,9 @@ def changed(ask: Ask, case: Case) -> Event | Denied:
     }
     if command.digest is not None:
         head["cmd"] = command.digest
+    entered = access_head(library, ask.ground)
+    if entered is not None:
+        head["acc"] = entered
     return Event(head, change.body)
 
 

@@ -11,6 +11,7 @@ from stegvis.routines.library import Library
 from stegvis.routines.model import OPEN
 from stegvis.routines.rules import Move, Rules, allowed
 
+from .access import Ground, access_head, enter, kept_out, purpose_of
 from .asking import Ask, asking
 from .casewide import changed
 from .clocks import Counting, changes, moot, recounted, ticked
@@ -47,6 +48,12 @@ def decide(library: Library, case: Case | None, command: Command, actor: Actor, 
     ask = asking(library, command, actor, now)
     if case is not None and ask.at < case.at:
         raise BadInput("clock_going_back", last=case.at)
+    purpose = purpose_of(command, actor)
+    if case is not None and purpose is not None:
+        ground = enter(library, case, actor, ask.at, purpose)
+        if not isinstance(ground, Ground):
+            return Denied((kept_out(library, ground),))
+        ask = ask._replace(ground=ground)
     if command.kind in {"open", "receive"}:
         return _open(ask, case)
     if case is None:
@@ -197,6 +204,9 @@ def _head(kind: str, ask: Ask, rules: Rules) -> Head:
         head["seen"] = command.seen
     if command.digest is not None:
         head["cmd"] = command.digest
+    entered = access_head(ask.library, ask.ground)
+    if entered is not None:
+        head["acc"] = entered
     return head
 
 

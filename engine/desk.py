@@ -1,12 +1,14 @@
 """The desk: one command from its arrival to its receipt, one look from its request to its being noted."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
+from typing import NamedTuple, NoReturn
 
 from stegvis.routines.errors import BadInput, Broken, KeyReused, NotFound, Stale
 from stegvis.routines.form import is_reference
 
 from . import messages
+from .access import EVERYBODY, Ground, Kept, Purpose, access_head, enter, kept_out, purpose_of
 from .answers import Receipt, Refused
 from .asking import Ask, asking
 from .decide import decide, rules_of, run_of
@@ -16,15 +18,30 @@ from .instants import text_of
 from .judge import glance
 from .lookups import Lookups
 from .ports import AnswerRow
-from .reasons import reason
 from .sealing import unseal
-from .values import Accepted, Actor, Case, Command, Denied, Reason, Run
+from .values import Accepted, AccessHead, Actor, Case, Command, Denied, Reason, Run
 
 Telling = Callable[[str, Mapping[str, str | int]], None]
 """Told after each commit: what happened (a code) and open keys; never what somebody wrote."""
 
 COMMANDS = "commands"
 """The unit whose key makes digests of commands."""
+
+
+class Seen(NamedTuple):
+    """A case that somebody may look at: as it stands, on what ground, and the instant of the look."""
+
+    case: Case
+    ground: Ground
+    now: datetime
+
+
+class _Reached(NamedTuple):
+    """A case that was asked for: whether it is there, whether the actor may enter it, and the instant of asking."""
+
+    held: Held | None
+    found: Ground | Kept
+    now: datetime
 
 
 class Desk:
@@ -56,13 +73,10 @@ class Desk:
         if command.message is None and not is_reference(key):
             raise BadInput("not_a_reference", field="key")
         asked = self._digest(actor.organisation, messages.command_bytes(command, case))
-        if (case is None or not self.files.at_hand(actor.organisation, case)) and (
-            twin := self._twin(actor, key, asked)
-        ) is not None:
-            return twin
-        held = self._held(actor, case, command)
-        # Not before the case is at hand: whoever moves it meanwhile would seem to have done so in the future.
-        now = self.files.clock()
+        come = self._come_in(command, actor, key, asked, case)
+        if isinstance(come, Receipt):
+            return come
+        held, now = come
         try:
             decision = self._judged(command._replace(digest=asked), actor, held, now, expect)
         except (BadInput, NotFound, Stale):
@@ -86,6 +100,23 @@ class Desk:
                 raise
             return self.do(command, actor, key, case, tries=tries - 1)
         return self._done(decision, told, actor)
+
+    def _come_in(
+        self, command: Command, actor: Actor, key: str, asked: str, case: str | None
+    ) -> Receipt | tuple[Held | None, datetime]:
+        """The case of a command, and the instant; or the answer that it has got already."""
+        # Where no case is at hand, or none of theirs, the answer is asked for first.
+        sure = case is not None and isinstance(self._at_hand(case, command, actor), Ground)
+        if not sure and (twin := self._twin(actor, key, asked)) is not None:
+            return twin
+        if case is None:
+            return None, self.files.clock()
+        reached = self._reached(actor, case, purpose_of(command, actor))
+        if isinstance(reached.found, Ground):
+            return reached.held, reached.now
+        if sure and (twin := self._twin(actor, key, asked)) is not None:
+            return twin
+        raise self._turned_away(actor, command, case, reached)
 
     def _twin(self, actor: Actor, key: str, asked: str) -> Receipt | None:
         """The answer that the key has got, if it has.
@@ -175,30 +206,92 @@ class Desk:
             raise Broken("answer_without_record")
         return _receipt(known, then, events[-1].head["run"])
 
-    def _held(self, actor: Actor, case: str | None, command: Command) -> Held | None:
-        """The case at hand; an unknown one and one of another organisation answer alike, and are noted alike."""
-        if case is None:
-            return None
-        held = self.files.case(actor.organisation, case) if _is_id(case) else None
+    def _at_hand(self, case: str, command: Command, actor: Actor) -> Ground | Kept | None:
+        """On what ground the actor may enter the case as it was last at hand; None where it is not."""
+        held, purpose = self.files.at_hand(actor.organisation, case), purpose_of(command, actor)
+        if held is None or purpose is None:
+            return EVERYBODY if held is not None else None
+        return self._enter(held.case, actor, self.files.clock(), purpose)
+
+    def _reached(self, actor: Actor, case: str, purpose: Purpose | None) -> _Reached:
+        """The case as it stands, and whether the actor may enter it; where nobody goes in there is no purpose.
+
+        One that is not there and one that the actor may not know of, whether of another organisation or of their own,
+        answer alike, ask the store alike and are noted alike.
+        """
+        files, organisation = self.files, actor.organisation
+        at_hand = files.at_hand(organisation, case)
+        held = files.case(organisation, case) if _is_id(case) else None
+        # Not before the case is at hand: whoever moves it meanwhile would seem to have done so in the future.
+        now = files.clock()
         if held is None:
-            no = (reason(self.files.library, "unknown_case", "unknown"),)
-            self._denied(actor, self.files.clock(), command, case, no)
-            raise Refused(no)
-        return held
+            return _Reached(None, "unknown_case", now)
+        found = self._enter(held.case, actor, now, purpose) if purpose is not None else EVERYBODY
+        if not isinstance(found, Ground) and held is at_hand:
+            files.store.load(organisation, case)
+        return _Reached(held, found, now)
 
-    def seen(self, case: str, actor: Actor) -> Case:
+    def _turned_away(self, actor: Actor, command: Command, case: str | None, reached: _Reached) -> Refused:
+        """The refusal, noted."""
+        assert not isinstance(reached.found, Ground)  # noqa: S101 - looked at by the caller
+        no = (kept_out(self.files.library, reached.found),)
+        self._denied(actor, reached.now, command, case, no)
+        return Refused(no)
+
+    def _enter(self, case: Case, actor: Actor, now: datetime, purpose: Purpose) -> Ground | Kept:
+        return enter(self.files.library_for(case), case, actor, text_of(now), purpose)
+
+    def seen(self, case: str, actor: Actor, *, what: str = "guide", purpose: Purpose = "work") -> Seen:
+        """A case to be looked at; what is shown of it must be noted first, with ``look``."""
         self.vouched(actor)
-        held = self._held(actor, case, Command(kind="take", run="", trigger="guide"))
-        assert held is not None  # noqa: S101 - a case was asked for
-        return held.case
+        reached = self._reached(actor, case, purpose)
+        if reached.held is None or not isinstance(reached.found, Ground):
+            raise self._turned_away(actor, Command(kind="take", run="", trigger=what), case, reached)
+        return Seen(reached.held.case, reached.found, reached.now)
 
-    def looking(self, case: Case, run: Run, actor: Actor, now: datetime, trigger: str = "guide") -> Ask:
+    def look(self, at: Seen, actor: Actor, kind: str, /, **more: object) -> None:
+        """Note that a case is about to be shown."""
+        self.note(actor, kind, at.now, case=at.case.id, acc=self._acc(at.ground), **more)
+
+    def looks(
+        self, what: str, grounds: Mapping[str, Ground | None], actor: Actor, now: datetime, **more: object
+    ) -> None:
+        """Note a search, and every case that it is about to show, all at once or not at all."""
+        at = text_of(now)
+        heads: list[dict[str, object]] = [{"type": "search", "at": at, "trg": what, **more}]
+        for case, ground in grounds.items():
+            acc = self._acc(ground)
+            heads.append({"type": "search", "at": at, "trg": what, "case": case, **({"acc": acc} if acc else {})})
+        self.files.note(actor, heads)
+
+    def _acc(self, ground: Ground | None) -> AccessHead | None:
+        return access_head(self.files.library, ground)
+
+    def refuse(self, actor: Actor, now: datetime, what: str, case: str | None, why: Reason) -> NoReturn:
+        """Refuse a look, and note it."""
+        self._denied(actor, now, Command(kind="take", run="", trigger=what), case, (why,))
+        raise Refused((why,))
+
+    def listed(self, cases: Iterable[str], actor: Actor, now: datetime, purpose: Purpose) -> dict[str, Ground]:
+        """Those of the organisation's cases that the actor may see, each with the ground."""
+        self.vouched(actor)
+        if self.files.library.access(actor.organisation) is None:
+            return dict.fromkeys(cases, EVERYBODY)
+        found: dict[str, Ground] = {}
+        for case in dict.fromkeys(cases):
+            held = self.files.case(actor.organisation, case)
+            ground = self._enter(held.case, actor, now, purpose) if held is not None else None
+            if isinstance(ground, Ground):
+                found[case] = ground
+        return found
+
+    def looking(self, seen: Seen, run: Run, actor: Actor, trigger: str = "guide") -> Ask:
         """An actor looking at a run, with what derived facts need looked up."""
-        library = self.files.library_for(case)
+        library, now = self.files.library_for(seen.case), seen.now
         rules = rules_of(library, run)
         outside = self.lookups.outside(rules, tuple(rules.routine.derived), actor.organisation, run, now)
         command = Command(kind="take", run=run.id, trigger=trigger, outside=outside)
-        return asking(library, command, actor, now)
+        return asking(library, command, actor, now)._replace(ground=seen.ground)
 
     def reasons(self, case: Case, ask: Ask, form: Mapping[str, object] | None) -> Sequence[Reason]:
         run = run_of(case, ask.command.run)
@@ -221,7 +314,7 @@ class Desk:
         """Write into the access stream, before anything is shown; an unknown organisation has no log to write to."""
         self.vouched(actor)
         said = {name: value for name, value in more.items() if value is not None}
-        self.files.note(actor, {"type": kind, "at": text_of(now), **said})
+        self.files.note(actor, [{"type": kind, "at": text_of(now), **said}])
 
 
 def _receipt(told: AnswerRow, case: Case | None, run: str) -> Receipt:

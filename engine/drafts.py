@@ -88,7 +88,7 @@ class Drafts:
             Refused: ``unknown_case``, ``unknown_step``.
             BadInput: ``draft_too_large``, ``not_plain``, ``which_run``. NotFound: ``unknown_run``, ``law_unknown``.
         """
-        found, now = self._desk.seen(case, actor), self._files.clock()
+        found, _, now = self._desk.seen(case, actor)
         one = self._desk.lookups.run(self._files.library_for(found), found, run, trigger)
         if not any(trigger in moves for moves in self._rules(found, one).moves.values()):
             self._unknown_step(found, one, trigger, actor, now)
@@ -112,9 +112,10 @@ class Drafts:
         whose = of if of is not None else actor.id
         if not is_reference(whose):
             raise BadInput("not_a_reference", field="of")
-        found, now = self._desk.seen(case, actor), self._files.clock()
+        seen = self._desk.seen(case, actor)
+        found, now = seen.case, seen.now
         known = trigger if is_reference(trigger) else "?"
-        self._desk.note(actor, "read", now, case=case, trg=known, of=whose)
+        self._desk.look(seen, actor, "read", trg=known, of=whose)
         rows = [row for row in self._kept(actor, now, case=case, whose=whose) if row.trigger == trigger]
         rows = [row for row in rows if run in (None, row.run) and row.run in found.runs]
         if len(rows) > 1:
@@ -134,14 +135,16 @@ class Drafts:
         Raises:
             Refused: ``unknown_case``.
         """
-        now = self._files.clock()
         if case is not None:
-            found = self._desk.seen(case, actor)
-            self._desk.note(actor, "read", now, case=case, trg="drafts")
-            return [self._told(row, found) for row in self._kept(actor, now, case=case) if row.run in found.runs]
-        self._desk.note(actor, "search", now, trg="drafts")
-        told: list[Draft] = []
-        for row in self._kept(actor, now, whose=actor.id):
+            seen = self._desk.seen(case, actor)
+            found = seen.case
+            self._desk.look(seen, actor, "read", trg="drafts")
+            return [self._told(row, found) for row in self._kept(actor, seen.now, case=case) if row.run in found.runs]
+        now, told = self._files.clock(), list[Draft]()
+        kept = list(self._kept(actor, now, whose=actor.id))
+        grounds = self._desk.listed((row.case for row in kept), actor, now, "work")
+        self._desk.looks("drafts", grounds, actor, now)
+        for row in (row for row in kept if row.case in grounds):
             held = self._files.case(actor.organisation, row.case)
             if held is not None and row.run in held.case.runs:
                 told.append(self._told(row, held.case))

@@ -8,6 +8,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Literal, TypeAlias
 
 from stegvis.routines.errors import BadInput, Broken
 from stegvis.routines.form import is_reference
@@ -15,6 +16,7 @@ from stegvis.routines.library import Library
 
 from . import messages
 from .answers import Answer, Receipt
+from .casewide import readable
 from .corrections import OPENINGS, Correction, corrections, of_command
 from .decide import CLOCK, rules_of
 from .desk import Desk, Telling
@@ -24,11 +26,15 @@ from .files import Files
 from .guide import Guide, changes, guide
 from .instants import local_day, text_of
 from .judge import may_see, shown_to
+from .oversight import Announced, Look, Oversight, Sample
 from .ports import Clock, DeadlineRow, Entropy, Inbox, RecordRow, Sealer, Store, Transport
 from .post import Collected, Post
 from .replay import Replay, rejudge, step_of
 from .values import Actor, Case, Command, Event, Message
 from .verify import Fault, Place, verify_case, verify_log
+
+How: TypeAlias = Literal["read", "print", "export"]
+"""What becomes of what is shown: it is read, printed (utskrift) or taken out of the system."""
 
 
 def now_utc() -> datetime:
@@ -65,6 +71,7 @@ class Engine:
         self._desk = Desk(self.files, tell)
         self._post = Post(self._desk, self.receive)
         self.drafts = Drafts(self._desk)
+        self._oversight = Oversight(self._desk)
 
     def over(self, store: Store, tell: Telling | None) -> "Engine":
         """The same engine, with nothing at hand, over another view of its store.
@@ -198,13 +205,15 @@ class Engine:
 
         Args:
             case, actor, key, expect: as in ``take``.
-            kind: which change, see docs/access.md: ``name``, ``unname``.
-            form: what it says; ``who`` is an actor's key.
+            kind: which change, see docs/access.md: ``name``, ``unname``, ``stand_in``, ``end_stand_in``, ``bias``,
+                ``break_glass``, ``see_opening``.
+            form: what it says, as that page has it.
             reason: why, where it is asked for; kept sealed.
 
         Raises:
             Refused, Stale, BadInput, NotFound, KeyReused, StoreError.
         """
+        readable(kind, reason)
         command = Command(kind="case", run="", trigger=kind, form=form or {}, reason=reason)
         return self._desk.do(command, actor, key, case, expect=expect)
 
@@ -240,19 +249,23 @@ class Engine:
 
     # ---- asking ---------------------------------------------------------------------------------------------------
 
-    def guide(self, case: str, *, actor: Actor, run: str | None = None) -> Guide:
+    def guide(self, case: str, *, actor: Actor, run: str | None = None, how: How = "read") -> Guide:
         """What the actor sees of a run now. The look is noted before it is shown.
 
+        Args:
+            case, actor, run: which case, who looks, and which run where there are several.
+            how: what becomes of it: it is read, printed or exported.
+
         Raises:
-            Refused: ``unknown_case``, the same for a case that is not there and one of another organisation.
+            Refused: ``unknown_case``, the same for a case that is not there, one of another organisation, and one that
+                the actor may not know of; ``barred``, ``bias_first``, ``qualified``.
         """
-        found = self._desk.seen(case, actor)
-        now = self.clock()
-        one = self._desk.lookups.run(self.files.library_for(found), found, run, None)
-        looking = self._desk.looking(found, one, actor, now)
+        seen = self._desk.seen(case, actor)
+        one = self._desk.lookups.run(self.files.library_for(seen.case), seen.case, run, None)
+        looking = self._desk.looking(seen, one, actor)
         corrected = self._corrections(actor, case) if one.corrected else ()
-        shown = guide(looking, found, clock=self.store.mark(actor.organisation, "clock"), corrected=corrected)
-        self._desk.note(actor, "read", now, case=case, run=one.id, seen=shown.digest)
+        shown = guide(looking, seen.case, clock=self.store.mark(actor.organisation, "clock"), corrected=corrected)
+        self._desk.look(seen, actor, how, run=one.id, seen=shown.digest)
         return shown
 
     def explain(
@@ -261,33 +274,37 @@ class Engine:
         """Whether a step may be taken, and every reason why not. Without ``form`` the answers are left open.
 
         Raises:
-            Refused: ``unknown_case``. NotFound: ``unknown_run``.
+            Refused: as ``guide``. NotFound: ``unknown_run``.
         """
-        found = self._desk.seen(case, actor)
-        now = self.clock()
-        one = self._desk.lookups.run(self.files.library_for(found), found, run, trigger)
-        self._desk.note(actor, "read", now, case=case, run=one.id, trg=trigger if is_reference(trigger) else "?")
-        reasons = self._desk.reasons(found, self._desk.looking(found, one, actor, now, trigger), form)
+        seen = self._desk.seen(case, actor)
+        one = self._desk.lookups.run(self.files.library_for(seen.case), seen.case, run, trigger)
+        self._desk.look(seen, actor, "read", run=one.id, trg=trigger if is_reference(trigger) else "?")
+        reasons = self._desk.reasons(seen.case, self._desk.looking(seen, one, actor, trigger), form)
         return Answer(not reasons, tuple(reasons))
 
-    def case(self, case: str, *, actor: Actor) -> Case:
+    def case(self, case: str, *, actor: Actor, how: How = "read") -> Case:
         """Where the case stands, for the host's own pages; answers that the actor may not read are left out.
 
         Raises:
-            Refused: ``unknown_case``.
+            Refused: as ``guide``.
         """
-        found = self._desk.seen(case, actor)
-        self._desk.note(actor, "read", self.clock(), case=case)
-        library = self.files.library_for(found)
+        seen = self._desk.seen(case, actor)
+        self._desk.look(seen, actor, how)
+        found, library = seen.case, self.files.library_for(seen.case)
         return found._replace(
             runs={run.id: shown_to(rules_of(library, run), run, actor) for run in found.runs.values()}
         )
 
     def due(self, actor: Actor, *, until: datetime | None = None) -> list[DeadlineRow]:
-        """Running deadlines of the actor's organisation by when the clock next has something to do."""
-        last = text_of(until) if until is not None else None
-        self._desk.note(actor, "search", self.clock(), trg="due")
-        return self.store.deadlines(actor.organisation, until=last)
+        """Running deadlines of the cases that the actor may see, by when the clock next has something to do.
+
+        Each case shown is noted, all of them together, before the list is given.
+        """
+        last, now = text_of(until) if until is not None else None, self.clock()
+        rows = [row for row in self.store.deadlines(actor.organisation, until=last) if row.run != row.case]
+        grounds = self._desk.listed((row.case for row in rows), actor, now, "work")
+        self._desk.looks("due", grounds, actor, now)
+        return [row for row in rows if row.case in grounds]
 
     # ---- proving --------------------------------------------------------------------------------------------------
 
@@ -295,15 +312,15 @@ class Engine:
         """Read a case again from its log and judge every step anew. The look is noted first.
 
         Raises:
-            Refused: ``unknown_case``.
+            Refused: as ``guide``.
         """
-        found = self._desk.seen(case, actor)
-        self._desk.note(actor, "read", self.clock(), case=case, trg="replay")
-        place = self._place(actor.organisation, self.files.library_for(found))
+        seen = self._desk.seen(case, actor, what="replay", purpose="prove")
+        self._desk.look(seen, actor, "read", trg="replay")
+        place = self._place(actor.organisation, self.files.library_for(seen.case))
         faults = [(fault.place, fault.code) for fault in verify_case(place, case)]
         rows, events = self._readable(actor.organisation, case)
         verdicts = rejudge(self.files.library_then, events)
-        told = changes(self.files.library_for(found), self._corrections(actor, case))
+        told = changes(self.files.library_for(seen.case), self._corrections(actor, case))
         steps = tuple(
             step_of(row.id, event.head, *verdict, told.get(version, ()))
             for version, (row, event, verdict) in enumerate(zip(rows, events, verdicts, strict=True), 1)
@@ -312,6 +329,32 @@ class Engine:
         return Replay(
             case, steps, {run.id: run.state for run in after.runs.values()} if after is not None else {}, tuple(faults)
         )
+
+    def who(self, case: str, *, actor: Actor) -> list[Look]:
+        """Who has looked at a case, acted in it or been refused it, in order of time. The look is noted first.
+
+        Raises:
+            Refused: as ``guide``; ``role``, for who may see the case and not who has looked.
+        """
+        return self._oversight.who(case, actor)
+
+    def sample(
+        self, *, actor: Actor, count: int = 20, seed: int | None = None, since: datetime | None = None
+    ) -> Sample:
+        """Draw a sample of all looks in the actor's organisation; the seed is noted, so that anybody can draw it again.
+
+        Raises:
+            Refused: ``role``. BadInput: ``out_of_range`` (count).
+        """
+        return self._oversight.sample(actor, count=count, seed=seed, since=since)
+
+    def openings(self, *, actor: Actor) -> list[Announced]:
+        """The opened glass that somebody in the actor's place is still to look at, each with its reason.
+
+        Raises:
+            Refused: ``role``.
+        """
+        return self._oversight.openings(actor)
 
     def _readable(self, organisation: str, case: str) -> tuple[list[RecordRow], list[Event]]:
         """The records up to the first that cannot be read at all; verify names that one."""

@@ -16,7 +16,7 @@ import orjson
 from stegvis.routines.errors import Broken, NotFound, Stale, StegvisError
 from stegvis.routines.law import LawBook, load_law
 from stegvis.routines.library import Library, restored
-from stegvis.routines.orders import Order, restored_order
+from stegvis.routines.orders import Order, load_order, restored_order
 from stegvis.routines.rules import Rules
 
 from .decide import rules_of
@@ -37,7 +37,7 @@ from .ports import (
 )
 from .replay import with_rules
 from .sealing import ChainHead, bound, seal, seal_access, unseal
-from .snapshot import case_of, case_row, deadline_rows, run_row, same_shared
+from .snapshot import case_deadlines, case_of, case_row, deadline_rows, opening_rows, run_row, same_shared
 from .values import Accepted, Actor, Case, Event, Head, Message
 from .verify import opened
 
@@ -95,11 +95,10 @@ class Files:
     def case(self, organisation: str, case: str) -> Held | None:
         """The case as it stands, opened; None when the organisation has no such case."""
         row = self.store.head(organisation, case)
-        if row is None:
-            return None
         held = self._held.get((organisation, case))
-        if held is not None and held.row.head == row.head:
+        if row is not None and held is not None and held.row.head == row.head:
             return held
+        # Also for a case that is not there: whoever may not know must not learn it from what the store was asked.
         loaded = self.store.load(organisation, case)
         if loaded is None:
             return None
@@ -107,9 +106,9 @@ class Files:
         self._hold(organisation, held)
         return held
 
-    def at_hand(self, organisation: str, case: str) -> bool:
-        """Whether the case has been opened here, as it stands or as it stood."""
-        return (organisation, case) in self._held
+    def at_hand(self, organisation: str, case: str) -> Held | None:
+        """The case as it was last opened or stored here."""
+        return self._held.get((organisation, case))
 
     def _opened(self, organisation: str, loaded: Loaded) -> Held:
         row, log = loaded.case, self.origin(organisation)
@@ -138,8 +137,7 @@ class Files:
             Stale: somebody moved the case each time.
         """
         held = self.case(organisation, case)
-        library, runs = self.library_for(held and held.case), held.case.runs.values() if held is not None else ()
-        rows = [row for run in runs for row in deadline_rows(rules_of(library, run), case, run)]
+        rows = case_deadlines(self.library_for(held.case), held.case) if held is not None else []
         if set(rows) != set(self.store.deadlines(organisation, case=case)):
             try:
                 self.store.replace_deadlines(organisation, case, rows, expected=held.row.version if held else 0)
@@ -167,14 +165,20 @@ class Files:
         return with_rules(self.library, self._restored)
 
     def library_then(self, head: Head) -> Library:
-        """The library as it was when that record was made: its rules, and its law, by digest."""
-        law = self.library.law if head["law"] == self.library.law_digest else self._law(head["law"])
+        """The library as it was when that record was made: its rules, its law and its orders, by digest."""
+        orders = dict(self.library.orders)
+        entered = head.get("acc")
+        # Who had nothing to show was asked for nothing: the organisation's cases were open to all of it.
+        orders["access"] = self._order("access", entered["def"]) if entered is not None else load_order("access", None)
         if head["type"] == "case.change":
-            orders = {**self.library.orders, head["rtn"]: self._order(head["rtn"], head["def"])}
-            return replace(self.library, law=law, law_digest=head["law"], orders=orders)
-        library = self.with_rules([head["def"]])
+            orders[head["rtn"]] = self._order(head["rtn"], head["def"])
+        law = self.library.law if head["law"] == self.library.law_digest else self._law(head["law"])
+        then = replace(self.library, law=law, law_digest=head["law"], orders=orders)
+        if head["type"] == "case.change":
+            return replace(then, by_digest={**then.by_digest, **self._restored})
+        library = self.with_rules([head["def"], *self._restored])
         rules = library.by_digest[head["def"]]
-        return replace(library, law=law, law_digest=head["law"], versions={**library.versions, rules.id: (rules,)})
+        return replace(then, by_digest=library.by_digest, versions={**library.versions, rules.id: (rules,)})
 
     def _law(self, wanted: str) -> LawBook:
         if wanted not in self._laws:
@@ -215,19 +219,23 @@ class Files:
 
     # ---- out ------------------------------------------------------------------------------------------------------
 
-    def note(self, actor: Actor, head: Mapping[str, object]) -> None:
-        """Write into the access stream."""
-        said = {
-            **head,
+    def note(self, actor: Actor, heads: Sequence[Mapping[str, object]]) -> None:
+        """Write into the access stream, all of it or nothing."""
+        log, rows = self.origin(actor.organisation), list[RecordRow]()
+        who = {
             "actor": actor.id,
             "unit": actor.unit,
             "org": actor.organisation,
             "role": min(actor.roles) if actor.roles else "",
         }
-        record = seal_access(said, self.origin(actor.organisation), self.entropy, self.clock)
-        case = head.get("case")
-        row = RecordRow(record.id, case if isinstance(case, str) else None, None, record.body, record.leaf, None, None)
-        self.store.note(actor.organisation, [row])
+        for head in heads:
+            record = seal_access({**head, **who}, log, self.entropy, self.clock)
+            case = head.get("case")
+            known = case if isinstance(case, str) else None
+            rows.append(RecordRow(record.id, known, None, record.body, record.leaf, None, None))
+        if any("acc" in head for head in heads):
+            self._publish_order("access", self.library.orders["access"].digest)
+        self.store.note(actor.organisation, rows)
 
     def commit(self, organisation: str, held: Held | None, decision: Accepted, answer: AnswerRow | None) -> AnswerRow:
         """Store an accepted command whole: records, payloads, snapshots, deadlines, outbox, answer.
@@ -292,6 +300,8 @@ class Files:
         self, events: Sequence[Event], case: Case
     ) -> tuple[tuple[DeadlineRow, ...], tuple[tuple[str, str], ...]]:
         """The index rows of the deadlines that the events touched, and those whose clock has stopped."""
+        if events[0].head["type"] == "case.change":
+            return _openings(case)
         touched: dict[str, dict[str, None]] = {}
         for event in events:
             for change in event.head.get("due", ()):
@@ -312,6 +322,8 @@ class Files:
     def _publish(self, events: Sequence[Event], case: Case) -> None:
         """Keep the canonical bytes of rules, guidance and law for ever, before the first record that names them."""
         for head in (event.head for event in events):
+            if "acc" in head:
+                self._publish_order("access", head["acc"]["def"])
             if head["def"] in self._published:
                 continue
             if head["type"] == "case.change":
@@ -327,9 +339,18 @@ class Files:
             self._published.add(rules.digest)
 
     def _publish_order(self, name: str, digest: str) -> None:
+        if digest in self._published:
+            return
         order = self.library.orders[name]
         if order.digest != digest:
             raise Broken("definition_missing", digest=digest)
         self.store.publish(order.digest, "order", order.body)
         self.store.publish(self.library.law_digest, "law", self.library.law_bytes)
         self._published.add(digest)
+
+
+def _openings(case: Case) -> tuple[tuple[DeadlineRow, ...], tuple[tuple[str, str], ...]]:
+    """The index rows of openings to be seen, and those that have been."""
+    rows = opening_rows(case)
+    seen = {f"opening.{version}" for version in case.access.openings} - {row.deadline for row in rows}
+    return tuple(rows), tuple((case.id, name) for name in sorted(seen))

@@ -101,7 +101,7 @@ def _who(ask: Ask, move: Move, run: Run | None, found: Judgement) -> None:
     if run is not None and move.kind not in {"step", "propose"}:
         _second(ask, move, run, found)
         return
-    if step.holder and run is not None and run.holder != actor.id:
+    if step.holder and run is not None and run.holder != actor.id and not _stands_in(ask, run):
         nobody = run.holder is None
         found.reasons.append(
             reason(library, "no_holder" if nobody else "not_holder", "not_yet" if nobody else "not_you")
@@ -111,6 +111,11 @@ def _who(ask: Ask, move: Move, run: Run | None, found: Judgement) -> None:
         found.reasons.append(reason(library, "delegation", "not_you", step.delegation, what=title))
     if step.qualified and not actor.qualified:
         found.reasons.append(reason(library, "qualified", "not_you"))
+
+
+def _stands_in(ask: Ask, run: Run) -> bool:
+    """Whether the actor is here in place of whoever has the case."""
+    return run.holder is not None and ask.ground is not None and ask.ground.on == "stand_in"
 
 
 def who_may(library: Library, move: Move) -> Text:

@@ -180,6 +180,10 @@ class Store(Protocol):
         """A case's records in order, from version ``after`` + 1."""
         ...
 
+    def looks(self, organisation: str, case: str) -> list[RecordRow]:
+        """The records of the access stream that name a case, whether or not there is one, in order."""
+        ...
+
     def log(self, organisation: str, *, after: int = 0, payloads: bool = True) -> Iterator[tuple[int, RecordRow]]:
         """The organisation's whole log, both sequences, by index from ``after`` + 1 (the first index is 1).
 

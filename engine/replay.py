@@ -179,14 +179,16 @@ def _guards(guards: Sequence[Mapping[str, str]] | None) -> list[tuple[str | None
 def _actor(head: Head) -> Actor:
     """The actor as far as the step needed them, as the host vouched for them then."""
     powers = {head["dlg"]} if "dlg" in head else set[str]()
+    entered = head.get("acc")
+    oversaw = {entered["role"]} if entered is not None and "role" in entered else set[str]()
     stepped = {guard["by"] for guard in head.get("guards", ()) if "by" in guard}
     return Actor(
         head["actor"],
-        roles={head["role"], *stepped},
+        roles={head["role"], *stepped, *oversaw},
         unit=head["unit"],
         organisation=head["org"],
         delegations=powers,
-        qualified=head.get("qual", False),
+        qualified=head.get("qual", False) or (entered is not None and entered.get("qual", False)),
     )
 
 

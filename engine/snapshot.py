@@ -6,10 +6,12 @@ from typing import Final, cast
 import orjson
 
 from stegvis.routines.digests import canonical
+from stegvis.routines.library import Library
 from stegvis.routines.rules import Rules
 
 from .access import access_json, access_of
 from .clocks import next_stop
+from .decide import rules_of
 from .ports import CaseRow, DeadlineRow, Loaded, RunRow, Sealer
 from .values import Case, Due, Facts, Origin, Pending, Run, Sent
 
@@ -107,6 +109,18 @@ def same_shared(one: Case, other: Case) -> bool:
 
 def _shared(log: str, case: str) -> bytes:
     return canonical(["case", log, case])
+
+
+def case_deadlines(library: Library, case: Case) -> list[DeadlineRow]:
+    """The index rows of everything in a case that is due: the runs' deadlines, and openings that nobody has seen."""
+    runs = [row for run in case.runs.values() for row in deadline_rows(rules_of(library, run), case.id, run)]
+    return [*runs, *opening_rows(case)]
+
+
+def opening_rows(case: Case) -> list[DeadlineRow]:
+    """The index rows of openings that are still to be seen; the clock has nothing to do with them."""
+    unseen = ((version, one) for version, one in case.access.openings.items() if one.seen is None)
+    return [DeadlineRow(case.id, case.id, f"opening.{of}", one.due, None, one.due, "done") for of, one in unseen]
 
 
 def deadline_rows(rules: Rules, case: str, run: Run, names: Mapping[str, object] | None = None) -> list[DeadlineRow]:

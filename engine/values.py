@@ -140,6 +140,8 @@ class Opening(NamedTuple):
     unit: str
     at: str
     until: str
+    due: str
+    """By when somebody is to have looked at it."""
     seen: str | None = None
     """Who has looked at it since."""
 
@@ -283,6 +285,7 @@ class CaseSet(TypedDict, total=False):
     last: str
     out: str
     until: str
+    due: str
     of: str
 
 

@@ -14,11 +14,10 @@ import orjson
 from stegvis.routines.errors import Broken, SealError, StegvisError
 from stegvis.routines.library import Library
 
-from .decide import rules_of
 from .evolve import evolve
 from .ports import RecordRow, Sealer, Store
 from .sealing import bound, leaf_hash, unseal
-from .snapshot import case_of, deadline_rows
+from .snapshot import case_deadlines, case_of
 from .values import Case, Event
 
 _MALFORMED = (LookupError, TypeError, ValueError, AttributeError)
@@ -122,7 +121,10 @@ def _row_faults(row: RecordRow, said: Mapping[str, Any], log: str) -> Iterator[s
 
 def _kept_faults(store: Store, organisation: str, said: Mapping[str, Any], kept: set[str]) -> Iterator[str]:
     """What a record names and the store must have: the definitions it rests on, the hand-off it sent."""
-    for digest in (str(said[name]) for name in ("def", "gui", "law") if name in said):
+    entered = said.get("acc")
+    named = [said[name] for name in ("def", "gui", "law") if name in said]
+    named += [cast("dict[str, Any]", entered).get("def")] if isinstance(entered, dict) else []
+    for digest in map(str, named):
         if digest not in kept:
             kept.add(digest)
             found = store.definition(digest)
@@ -200,8 +202,7 @@ def _against_fold(place: Place, case: str, folded: Case) -> Iterator[Fault]:
     if stands is not None and stands != folded:
         yield Fault("snapshot_differs", case, folded.version)
     try:
-        runs = folded.runs.values()
-        should = {row for run in runs for row in deadline_rows(rules_of(place.library, run), case, run)}
+        should = set(case_deadlines(place.library, folded))
     except StegvisError as error:
         yield Fault(error.reason, case, folded.version)
         return

@@ -31,11 +31,12 @@ class Oversees(Model):
 
 
 class May(Model):
-    """Who may let somebody in or keep somebody out: roles, or ``holder`` for whoever has the case."""
+    """Who may let somebody in, keep somebody out, and see who has looked: roles, or ``holder`` for who has the case."""
 
     name: Roles = ()
     stand_in: Roles = ()
     bar: Roles = ()
+    who: Roles = ()
 
 
 class Demands(Model):
@@ -66,12 +67,14 @@ class Access(Model):
     """Who may see and act on cases in one kind of organisation (inre sekretess, behörighet).
 
     ``unheld``: who works with a case that nobody has: those of its unit with a role in the routine, or only whoever
-    opened it. ``receives``: the units that a case belongs to while it has only been handed over; none means all.
-    ``audits``: roles that read the log of every case, and nothing else of it.
+    opened it. ``receives``: the units that share what has come in until somebody has been given it; without them a
+    hand-off belongs to every unit. ``alarm``: who may say that a life is in danger in a case they are not in: those of
+    its unit, or all of the organisation. ``audits``: roles that read the log of every case, and nothing else of it.
     """
 
     unheld: Literal["unit", "opener"]
     receives: tuple[Unit, ...] = ()
+    alarm: Literal["unit", "organisation"] = "unit"
     oversees: Oversees = Oversees()
     may: May = May()
     demands: Demands = Demands()
@@ -85,6 +88,9 @@ class AccessOrder(Model):
     format: Literal[1]
     kinds: Mapping[Name, Access] = {}
 
+
+CHANGES = frozenset({"name", "unname", "stand_in", "end_stand_in", "bias", "break_glass", "see_opening"})
+"""The changes of a whole case that an order governs; what each does stands in the engine."""
 
 ORDERS: Mapping[str, type[Model]] = {"access": AccessOrder}
 """The model of each order, by the name of its file."""

@@ -95,10 +95,11 @@ class Seen(Then):
     ``refused``: every reason, no more and no less; left out, the step must succeed. ``open`` and ``closed``: steps in
     the guide, the closed ones with every reason. ``sees`` and ``not_sees``: facts. ``shows`` and ``hides``: words that
     somebody wrote. ``cites``: step -> the citation that stands beside it. ``corrected``: fact shown as corrected -> all
-    the steps that had rested on the old answer.
+    the steps that had rested on the old answer. ``listed``: whether the case stands on the list that was read.
     """
 
     refused: Annotated[tuple[Name | Code, ...], Limits(min_length=1)] | None = None
+    listed: bool | None = None
     open: tuple[Trigger, ...] = ()
     closed: dict[Trigger, tuple[Name, ...]] = {}
     sees: tuple[FactName, ...] = ()
@@ -187,6 +188,21 @@ class Correct(Acting):
     key: Reference | None = None
 
 
+class Change(Acting):
+    """Changes something about the whole case: who may come in, what somebody says of their bias."""
+
+    change: Name
+    form: Answers = {}
+    reason: str | None = None
+    key: Reference | None = None
+
+
+class Lists(Acting):
+    """Reads a list: what is due, or the openings that are to be seen. ``listed``: whether the case stands there."""
+
+    lists: Literal["due", "openings"]
+
+
 class Look(Acting):
     """Looks at the guide."""
 
@@ -211,7 +227,7 @@ class Tick(Step):
     then: Ticked = Ticked()
 
 
-ACTIONS = ("open", "take", "explain", "correct", "look", "deliver", "tick")
+ACTIONS = ("open", "take", "explain", "correct", "change", "lists", "look", "deliver", "tick")
 """What a step can do; each step has one of these keys, or none when it only tells."""
 
 
@@ -228,6 +244,8 @@ AnyStep: TypeAlias = Annotated[
     | Annotated[Take, Tag("take")]
     | Annotated[Explain, Tag("explain")]
     | Annotated[Correct, Tag("correct")]
+    | Annotated[Change, Tag("change")]
+    | Annotated[Lists, Tag("lists")]
     | Annotated[Look, Tag("look")]
     | Annotated[Deliver, Tag("deliver")]
     | Annotated[Tick, Tag("tick")]

@@ -14,10 +14,12 @@ from .findings import BadDefinition, Finding
 from .library import Library
 from .limits import ZONE
 from .model import OPEN
+from .orders import CHANGES
 from .reader import Document
 from .scenario import (
     ACTIONS,
     Acting,
+    Change,
     Correct,
     Deliver,
     Explain,
@@ -188,6 +190,8 @@ def _names(document: Document, scenario: Scenario, library: Library) -> list[Fin
 def _answers(step: Step) -> object:
     if isinstance(step, Correct):
         return step.correct
+    if isinstance(step, Change):
+        return step.reason
     return step.form if isinstance(step, Open | Take) else None
 
 
@@ -201,6 +205,8 @@ def _action(naming: _Naming, names: Names, library: Library, path: Path, step: S
             naming.one("step", names.steps, (*path, "explain"), step.explain)
         case Correct():
             naming.each("fact", names.facts, (*path, "correct"), step.correct, keys=True)
+        case Change():
+            naming.one("change", CHANGES, (*path, "change"), step.change)
         case Deliver():
             naming.one("organisation", library.organisations.organisations, (*path, "deliver"), step.deliver)
         case Tick():

@@ -5,6 +5,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from stegvis.engine.answers import Receipt, Refused
+from stegvis.engine.engine import How
 
 from .desk import Desk, actor, desk, instant
 from .errors import reason_lines, speakable, told
@@ -37,10 +38,10 @@ def open_(
         )
 
 
-def guide(case: str, /, *, run: str | None = None, acting: Acting = ACTING) -> int:
+def guide(case: str, /, *, run: str | None = None, how: How = "read", acting: Acting = ACTING) -> int:
     """Show what stands on the screen."""
     with desk(acting) as at:
-        shown = at.engine.guide(case, actor=actor(acting, at.library), run=run)
+        shown = at.engine.guide(case, actor=actor(acting, at.library), run=run, how=how)
         at.screen.document({"guide": shown.json(), "digest": shown.digest})
         at.screen.lines(shown.text(at.screen.lang).splitlines())
         at.screen.line()

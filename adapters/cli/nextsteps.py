@@ -8,6 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import NamedTuple
 
+from stegvis.engine.answers import Refused
 from stegvis.engine.engine import Engine
 from stegvis.engine.instants import STOCKHOLM, local_day
 from stegvis.engine.values import Actor
@@ -80,7 +81,10 @@ def _ways(engine: Engine, told: Sequence[tuple[Scenario, Played]]) -> Iterator[_
 
 
 def _open(engine: Engine, id_: str, actor: Actor) -> Iterator[_Way]:
-    case = engine.case(id_, actor=actor)
+    try:
+        case = engine.case(id_, actor=actor)
+    except Refused:
+        return  # not a case of theirs
     for action in engine.guide(id_, actor=actor).actions:
         if not action.open or action.trigger == "acute":
             continue

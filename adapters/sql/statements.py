@@ -50,6 +50,11 @@ class Statements:
             select(*row).select_from(both).where(of_org, of_case, *_span(_record.c.cseq)).order_by(_record.c.cseq),
             "org case after last",
         )
+        # The index of the case chains has these too, under no place in a chain.
+        self.looks = self._text(
+            select(*record, null(), null()).where(of_org, of_case, _record.c.cseq.is_(None)).order_by(_record.c.idx),
+            "org case",
+        )
         self.chain_end = self._text(select(func.max(_record.c.cseq)).where(of_org, of_case), "org case")
         runs = (_run.c.org == _case.c.org) & (_run.c.case_id == _case.c.case_id)
         self.head = self._text(

@@ -87,6 +87,9 @@ class SqlCases(ABC, Generic[D]):
             last = min(start + PAGE, end)
             yield from map(_record, self.database.rows(SQL.chain, (organisation, case, start, last)))
 
+    def looks(self, organisation: str, case: str) -> list[RecordRow]:
+        return list(map(_record, self.database.rows(SQL.looks, (organisation, case))))
+
     def log(self, organisation: str, *, after: int = 0, payloads: bool = True) -> Iterator[tuple[int, RecordRow]]:
         end: int = self.database.rows(SQL.log_end, (organisation,))[0][0] or 0
         sql = SQL.log if payloads else SQL.log_without

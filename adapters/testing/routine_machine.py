@@ -33,6 +33,7 @@ from stegvis.routines.library import Library
 from ..memory import MemoryStore
 from . import plain
 from .answers import PLANTED, answer
+from .people import open_to_all
 from .plain import Attempt, Objection
 from .trial import REASON, Trial
 from .truth import text_of
@@ -283,5 +284,10 @@ def routine_machine(
         store: makes an empty store for each example.
     """
     rules = [version for name in routines for version in library.versions[name]]
-    body = {"library": library, "versions": rules, "opens": tuple(opens) or routines, "new_store": staticmethod(store)}
+    body = {
+        "library": open_to_all(library),
+        "versions": rules,
+        "opens": tuple(opens) or routines,
+        "new_store": staticmethod(store),
+    }
     return cast("type[RoutineMachine]", type(f"RoutineMachine_{'_'.join(routines)}", (RoutineMachine,), body))

@@ -161,6 +161,8 @@ class StoreContract:
         raised(Stale, lambda: store.commit(rows.step(HERE, "c-1", 1)))
         raised(Broken, lambda: store.note(HERE, (rows.access("a-3"), rows.access("a-1"))))
         store.note(HERE, (rows.access("a-3", case="c-1"),))
+        assert [row.id for row in store.looks(HERE, "c-1")] == ["a-3"]
+        assert [row.id for row in store.looks(HERE, "unknown")] == ["a-2"]
         store.note(HERE, ())
         store.commit(rows.step(HERE, "c-1", 2))
         expected = [
@@ -445,6 +447,7 @@ def everything(store: Store, organisation: str = HERE) -> list[object]:
         list(store.log(organisation)),
         [store.load(organisation, case) for case in cases],
         [list(store.case_records(organisation, case)) for case in cases],
+        store.looks(organisation, "c-1"),
         store.load(organisation, "c-1"),
         store.deadlines(organisation),
         store.outbox(organisation),

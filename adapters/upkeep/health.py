@@ -6,12 +6,11 @@ from random import Random
 from time import sleep
 from typing import Final, NamedTuple, TypeAlias
 
-from stegvis.engine.decide import rules_of
 from stegvis.engine.engine import Engine
 from stegvis.engine.instants import moment_of
 from stegvis.engine.ports import DeadlineRow
 from stegvis.engine.sealing import bound
-from stegvis.engine.snapshot import deadline_rows
+from stegvis.engine.snapshot import case_deadlines
 from stegvis.routines.errors import Broken, SealError, StegvisError, StoreError
 from stegvis.routines.text import Text, fill
 
@@ -193,5 +192,4 @@ def _said(engine: Engine, organisation: str, case: str) -> set[DeadlineRow]:
     held = engine.files.case(organisation, case)
     if held is None:
         raise Broken
-    library, runs = engine.files.library_for(held.case), held.case.runs.values()
-    return {row for run in runs for row in deadline_rows(rules_of(library, run), case, run)}
+    return set(case_deadlines(engine.files.library_for(held.case), held.case))

@@ -13,11 +13,12 @@ from ..errors import NotFound
 from ..findings import BadDefinition, Finding, Mark
 from ..law import LawBook
 from ..model import Routine
+from ..orders import AccessOrder
 from ..registers import Contacts, Organisations, Roles
 from ..rules import Rules, compile_routine
 from ..schema import FILES
 from ..sources import Sources, builtin_of
-from . import facts, graph, handoffs, laws, names, people, promises
+from . import facts, graph, handoffs, laws, names, orders, people, promises
 from .choices import choices
 from .flow import plain
 from .page import Page, Path, at
@@ -55,17 +56,20 @@ class _Check:
     def done(self) -> Checked:
         registers = {f"{name}.yaml": self.page(f"{name}.yaml") for name in _REGISTERS}
         models = {name: page and shaped(page, FILES[name.removesuffix(".yaml")]) for name, page in registers.items()}
-        more = [name for name in ("terms.yaml", "access.yaml") if self.sources.has(name)]
-        for name in (*self.sources.names("texts"), *more):
+        for name in (*self.sources.names("texts"), *(["terms.yaml"] if self.sources.has("terms.yaml") else [])):
             page = self.page(name)
             if page is not None:
-                shaped(page, FILES["texts" if "/" in name else name.removesuffix(".yaml")])
+                shaped(page, FILES["texts" if "/" in name else "terms"])
+        ordered = self.page("access.yaml") if self.sources.has("access.yaml") else None
+        order = shaped(ordered, AccessOrder) if ordered is not None else None
         read = [page for name in self.sources.names("routines") if (page := self.page(name)) is not None]
         routines = [(page, routine) for page in read if (routine := self.routine(page)) is not None]
         rules: list[Rules] = []
         if all(models.values()):
             world = self.world(models, read, routines)
             subjects = [subject(page, routine, world) for page, routine in routines]
+            if ordered is not None and order is not None:
+                orders.access(ordered, order, world)
             laws.registers({name: page for name, page in registers.items() if page}, world, subjects, self.as_of)
             rules = [compiled for about in subjects if (compiled := self.meaning(about)) is not None]
         _apart(routines)

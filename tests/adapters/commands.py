@@ -92,7 +92,7 @@ class File:
 
     def __init__(self, folder: Path) -> None:
         self.db = folder / "cases.db"
-        self.place = ("--db", self.db, "--definitions", OVERLAY)
+        self.place: tuple[str | Path, ...] = ("--db", self.db, "--definitions", OVERLAY)
 
     def say(self, *arguments: str | Path, who: tuple[str, ...] = (), given: bytes = b"", **environment: str) -> Said:
         return say(*arguments, *who, *self.place, given=given, **environment)

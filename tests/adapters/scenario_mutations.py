@@ -85,7 +85,7 @@ class _Wrong:
     def _flag(self, key: str, value: bool, then: Then) -> Iterator[Change]:
         yield (key,), _Put(((key,), not value))
 
-    _ended = _acute = _flag
+    _ended = _acute = _listed = _flag
 
     def _count(self, key: str, value: int, then: Then) -> Iterator[Change]:
         yield (key,), _Put(((key,), value + 1))

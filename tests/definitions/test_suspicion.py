@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from stegvis.adapters.memory import MemoryStore
+from stegvis.adapters.testing.people import open_to_all
 from stegvis.engine.answers import Receipt, Refused
 from stegvis.engine.engine import Engine
 from stegvis.engine.instants import text_of
@@ -66,7 +67,7 @@ class Story:
 
     def __init__(self, at: datetime = THURSDAY) -> None:
         self.now = at
-        self.engine = Engine(shipped(), MemoryStore(), clock=lambda: self.now)
+        self.engine = Engine(open_to_all(shipped()), MemoryStore(), clock=lambda: self.now)
         self.id = ""
         self.keys = 0
 
