@@ -164,6 +164,8 @@ def _difference(again: Event, event: Event) -> str | None:
         left, right = new.get(name), old.get(name)
         if name == "guards":
             left, right = _guards(left), _guards(right)
+        if name == "hof" and left and right and "at" not in right:
+            left = {part: value for part, value in left.items() if part != "at"}  # logged before answers had it
         if left != right:
             return {"to": "target", "due": "deadline", "def": "definition", "guards": "guard"}.get(name, name)
     if (again.body or {}).get("facts", {}) != (event.body or {}).get("facts", {}):

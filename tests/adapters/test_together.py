@@ -22,7 +22,7 @@ from stegvis.engine.engine import Engine
 from stegvis.engine.ports import Store
 from stegvis.routines.errors import StoreError
 
-from ..engine.toys import KURATOR, SCHOOL
+from ..engine.toys import KURATOR, SCHOOL, plain_toys
 from .forking import ended, in_child
 from .office import KINDS, Kind, Office, Undo, fails, refuses
 
@@ -135,6 +135,7 @@ def test_a_definition_that_a_savepoint_took_along_is_kept_again(office: Office) 
         office.look(ours, case, "k-1")
     assert office.log == ["case.open", "transition"]
     assert office.engine.replay(case, actor=KURATOR).sound
+    assert office.store.mark("", f"guidance-{plain_toys().versions['lantern'][0].digest}") is not None
     assert office.told == [("case.open", 1), ("transition", 2)]
     office.sound()
 
