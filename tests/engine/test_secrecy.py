@@ -1,0 +1,224 @@
+"""Nobody learns anything of what they have no right to: random plays by everybody, and then everybody looks everywhere.
+
+Every text that somebody writes is a word of its own, so whatever a person was shown can be traced to the fact that it
+came from. Who may see which fact is worked out here anew, from the definitions alone.
+"""
+
+import os
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from random import Random
+from typing import Any, TypeVar
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from stegvis.engine.answers import Refused
+from stegvis.engine.engine import Engine
+from stegvis.engine.values import Actor, Event, Message
+from stegvis.engine.verify import opened
+from stegvis.routines.errors import StegvisError
+from stegvis.routines.library import Library
+from stegvis.routines.model import Routine
+
+from .orders import ordered
+from .plays import ORGANISATIONS, PLANTED, Player
+from .toys import ACTORS, SOCIAL, plain_toys
+
+T = TypeVar("T")
+SCALE = float(os.environ.get("STEGVIS_SCALE", "1"))
+
+
+class Planting(Random):
+    """Wherever a person would write one of the usual words, they write one that nobody has written before."""
+
+    words = 0
+
+    def choice(self, seq: Sequence[T]) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
+        if seq is PLANTED:
+            self.words += 1
+            return f"ord{self.words:05}slut"
+        return super().choice(seq)  # pyright: ignore[reportArgumentType]
+
+
+def texts(value: object) -> Iterator[str]:
+    """Every text in plain data."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for one in value.values():  # pyright: ignore[reportUnknownVariableType]
+            yield from texts(one)  # pyright: ignore[reportUnknownArgumentType]
+    elif isinstance(value, list | tuple):
+        for one in value:  # pyright: ignore[reportUnknownVariableType]
+            yield from texts(one)  # pyright: ignore[reportUnknownArgumentType]
+
+
+class Spy:
+    """A world in which everybody has played, and everything that may be known of it."""
+
+    def __init__(self, seed: int, steps: int, library: Library) -> None:
+        self.player = Player(seed, library=library)
+        self.player.chance = Planting(seed)
+        self.told: list[object] = []
+        self.crossed: list[Message] = []
+        world = self.player.world
+        self.engine: Engine = world.engine.over(world.store, lambda event, said: self.told.append((event, dict(said))))
+        world.engine = self.engine
+        receive = self.engine.receive
+
+        def noted(message: Message) -> object:
+            self.crossed.append(message)
+            return receive(message)
+
+        self.engine.receive = noted  # pyright: ignore[reportAttributeAccessIssue]
+        self.player.play(steps)
+        world.deliver()
+        self.words = [f"ord{number:05}slut" for number in range(1, self.player.chance.words + 1)]
+        self.cases = self.player.cases()
+
+    def events(self, organisation: str, case: str) -> list[Event]:
+        log = self.engine.files.origin(organisation)
+        rows = self.engine.store.case_records(organisation, case)
+        return [opened(row, self.engine.keys, log, case) for row in rows]
+
+    def known(self, actor: Actor) -> set[str]:
+        """Every word that the actor may be shown: in fields of their own organisation that are open to their roles."""
+        found: set[str] = set()
+        for organisation, case in self.cases:
+            if organisation != actor.organisation or not self.enters(actor, organisation, case):
+                continue
+            for event in self.events(organisation, case):
+                rules = self.engine.library.by_digest.get(event.head["def"])
+                facts: Any = (event.body or {}).get("facts", {})
+                for fact, value in facts.items():
+                    if rules is not None and open_to(rules.routine, fact, actor):
+                        found.update(word for text in texts(value) for word in self.words if word in text)
+        return found
+
+    def enters(self, actor: Actor, organisation: str, case: str) -> bool:
+        """Whether there is any ground to be in the case, by the order of the toys (see orders.py)."""
+        if organisation != SOCIAL or self.engine.library.access(SOCIAL) is None:
+            return True
+        whole = self.player.whole(organisation, case)
+        receives = {"mottagning", "barn"}
+        near = {"clock", *receives}
+        for run in whole.runs.values():
+            rules = self.engine.library.by_digest[run.rules]
+            steps = {role for moves in rules.moves.values() for move in moves.values() for role in move.by}
+            part = (actor.roles | {"everyone"}) & (steps | rules.opening.by)
+            shared = run.holder is None and run.unit in near
+            within = actor.unit in receives if shared else actor.unit == run.unit
+            if run.holder == actor.id:
+                return True
+            if run.holder is None and within and part:
+                return True
+            if within and actor.roles & {"team_leader", "unit_manager"}:
+                return True
+        return "committee" in actor.roles
+
+    def shown(self, actor: Actor) -> Iterator[tuple[str, str]]:
+        """Everything that the actor gets to see by asking for everything, and what they are told where they may not."""
+        engine, triggers = self.engine, ("tell", "look", "load", "hand_out", "answer", "note", "acute", "nonsense")
+        asked: dict[str, Callable[[], object]] = {
+            "due": lambda: engine.due(actor),
+            "openings": lambda: engine.openings(actor=actor),
+            "drafts": lambda: engine.drafts.list(actor=actor),
+            "sample": lambda: engine.sample(actor=actor),
+        }
+        for number, (_, case) in enumerate(self.cases):
+            asked |= {
+                f"guide {number}": lambda case=case: spoken(engine.guide(case, actor=actor)),
+                f"case {number}": lambda case=case: engine.case(case, actor=actor),
+                f"replay {number}": lambda case=case: engine.replay(case, actor=actor),
+                f"who {number}": lambda case=case: engine.who(case, actor=actor),
+            }
+            for trigger in triggers:
+                asked[f"explain {trigger} {number}"] = lambda case=case, trigger=trigger: engine.explain(
+                    case, trigger, actor=actor
+                )
+                asked[f"take {trigger} {number}"] = lambda case=case, trigger=trigger: engine.take(
+                    case, trigger, actor=actor, form={}, key=self.player.world.key()
+                )
+        for name, ask in asked.items():
+            try:
+                yield name, repr(ask())
+            except Refused as no:
+                yield name, repr(no) + repr([(one, one.text("sv"), one.remedy("en")) for one in no.reasons])
+            except StegvisError as error:
+                yield name, f"{error!r} {error} {dict(error.details)!r}"
+
+
+def spoken(guide: Any) -> tuple[object, str, str]:
+    return guide, guide.text("sv"), guide.text("en")
+
+
+def open_to(routine: Routine, fact: str, actor: Actor) -> bool:
+    form, _, name = fact.partition(".")
+    fields = routine.handed if form == "handed" else routine.forms[form].fields if form in routine.forms else {}
+    see = fields[name].see if name in fields else ()
+    return not see or bool(actor.roles & set(see))
+
+
+def declared(library: Library) -> dict[str, set[str]]:
+    """For each kind of hand-off, the facts that some step declares it to carry."""
+    found: dict[str, set[str]] = defaultdict(set)
+    for rules in library.by_digest.values():
+        routine = rules.routine
+        steps = [step for state in routine.states.values() for step in state.transitions.values()]
+        for step in (*steps, *routine.shared.values(), routine.opens):
+            if step.handoff is not None:
+                found[step.handoff.kind] |= set(step.handoff.carries)
+            if step.reply is not None:
+                found["reply"] |= {f"handed.{name}" for name in step.reply.carries}
+    return found
+
+
+def look_everywhere(seed: int, steps: int, library: Library) -> int:
+    """How many words somebody was rightly shown."""
+    spy = Spy(seed, steps, library)
+    carries = declared(library)
+    for message in spy.crossed:
+        assert set(message.facts) <= carries[message.kind]
+    rightly = 0
+    for actor in ACTORS:
+        known = spy.known(actor)
+        for name, said in spy.shown(actor):
+            seen = {word for word in spy.words if word in said}
+            assert seen <= known, (actor.id, name)
+            rightly += len(seen)
+    in_the_open = repr(spy.told) + "".join(
+        row.body.decode() for one in ORGANISATIONS for _, row in spy.engine.store.log(one, payloads=False)
+    )
+    assert not any(word in in_the_open for word in spy.words)
+    return rightly
+
+
+@pytest.mark.parametrize("library", [plain_toys(), ordered()], ids=["open", "ordered"])
+def test_nobody_is_shown_a_word_that_they_have_no_right_to(library: Library) -> None:
+    assert sum(look_everywhere(seed, 25, library) for seed in (1, 2)) > 0
+
+
+@pytest.mark.deep
+@settings(deadline=None, max_examples=max(int(400 * SCALE), 4))
+@given(seed=st.integers(0, 2**32), by_order=st.booleans())
+def test_nobody_is_shown_a_word_that_they_have_no_right_to_in_many_plays(seed: int, *, by_order: bool) -> None:
+    look_everywhere(seed, 60, ordered() if by_order else plain_toys())
+
+
+def test_the_words_would_be_found_if_they_were_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The test above, with the check of who may see a field taken away: it must fail."""
+    monkeypatch.setattr("stegvis.engine.engine.shown_to", lambda _rules, run, _actor: run)
+    with pytest.raises(AssertionError):
+        for seed in range(1, 9):
+            look_everywhere(seed, 25, plain_toys())
+
+
+def test_the_words_would_be_found_if_anybody_could_enter(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The test above, with the check of who may enter a case taken away: it must fail."""
+    from stegvis.engine.access import EVERYBODY  # noqa: PLC0415
+
+    monkeypatch.setattr("stegvis.engine.desk.enter", lambda *_args, **_more: EVERYBODY)
+    with pytest.raises(AssertionError):
+        for seed in range(1, 9):
+            look_everywhere(seed, 25, ordered())
