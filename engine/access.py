@@ -178,7 +178,13 @@ def access_head(library: Library, ground: Ground | None) -> AccessHead | None:
 def access_json(access: Access) -> dict[str, object]:
     """What a case's cell holds of it; empty parts are left out."""
     openings = {version: [*one] for version, one in access.openings.items()}
-    whole = {"named": access.named, "stand_ins": access.stand_ins, "bias": access.bias, "openings": openings}
+    whole = {
+        "named": access.named,
+        "stand_ins": access.stand_ins,
+        "bias": access.bias,
+        "openings": openings,
+        "links": access.links,
+    }
     return {name: part for name, part in whole.items() if part}
 
 
@@ -195,4 +201,5 @@ def access_of(said: Mapping[str, object]) -> Access:
         stand_ins=pairs("stand_ins"),
         bias=pairs("bias"),
         openings={version: Opening(*one) for version, one in openings.items()},
+        links=cast("Mapping[str, str]", said.get("links", {})),
     )

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from stegvis.routines.errors import BadInput, NotFound
 
-from . import granting
+from . import granting, linking
 from .access import access_head
 from .asking import Ask
 from .granting import Change
@@ -36,6 +36,7 @@ KINDS: Mapping[str, Kind] = {
     "bias": Kind("access", granting.bias, granting.bias_said),
     "break_glass": Kind("access", granting.break_glass, granting.glass_broken, asks_why=True),
     "see_opening": Kind("access", granting.see_opening, granting.opening_seen),
+    "apart": Kind("access", linking.apart, linking.kept_apart),
 }
 
 

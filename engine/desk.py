@@ -211,7 +211,7 @@ class Desk:
         held, purpose = self.files.at_hand(actor.organisation, case), purpose_of(command, actor)
         if held is None or purpose is None:
             return EVERYBODY if held is not None else None
-        return self._enter(held.case, actor, self.files.clock(), purpose)
+        return self.enter(held.case, actor, self.files.clock(), purpose)
 
     def _reached(self, actor: Actor, case: str, purpose: Purpose | None) -> _Reached:
         """The case as it stands, and whether the actor may enter it; where nobody goes in there is no purpose.
@@ -226,7 +226,7 @@ class Desk:
         now = files.clock()
         if held is None:
             return _Reached(None, "unknown_case", now)
-        found = self._enter(held.case, actor, now, purpose) if purpose is not None else EVERYBODY
+        found = self.enter(held.case, actor, now, purpose) if purpose is not None else EVERYBODY
         if not isinstance(found, Ground) and held is at_hand:
             files.store.load(organisation, case)
         return _Reached(held, found, now)
@@ -238,7 +238,7 @@ class Desk:
         self._denied(actor, reached.now, command, case, no)
         return Refused(no)
 
-    def _enter(self, case: Case, actor: Actor, now: datetime, purpose: Purpose) -> Ground | Kept:
+    def enter(self, case: Case, actor: Actor, now: datetime, purpose: Purpose) -> Ground | Kept:
         return enter(self.files.library_for(case), case, actor, text_of(now), purpose)
 
     def seen(self, case: str, actor: Actor, *, what: str = "guide", purpose: Purpose = "work") -> Seen:
@@ -280,7 +280,7 @@ class Desk:
         found: dict[str, Ground] = {}
         for case in dict.fromkeys(cases):
             held = self.files.case(actor.organisation, case)
-            ground = self._enter(held.case, actor, now, purpose) if held is not None else None
+            ground = self.enter(held.case, actor, now, purpose) if held is not None else None
             if isinstance(ground, Ground):
                 found[case] = ground
         return found

@@ -26,6 +26,7 @@ from .files import Files
 from .guide import Guide, changes, guide
 from .instants import local_day, text_of
 from .judge import may_see, shown_to
+from .links import Links
 from .oversight import Announced, Look, Oversight, Sample
 from .ports import Clock, DeadlineRow, Entropy, Inbox, RecordRow, Sealer, Store, Transport
 from .post import Collected, Post
@@ -71,6 +72,7 @@ class Engine:
         self._desk = Desk(self.files, tell)
         self._post = Post(self._desk, self.receive)
         self.drafts = Drafts(self._desk)
+        self.links = Links(self._desk)
         self._oversight = Oversight(self._desk)
 
     def over(self, store: Store, tell: Telling | None) -> "Engine":
@@ -292,7 +294,8 @@ class Engine:
         self._desk.look(seen, actor, how)
         found, library = seen.case, self.files.library_for(seen.case)
         return found._replace(
-            runs={run.id: shown_to(rules_of(library, run), run, actor) for run in found.runs.values()}
+            runs={run.id: shown_to(rules_of(library, run), run, actor) for run in found.runs.values()},
+            access=found.access._replace(links={}),
         )
 
     def due(self, actor: Actor, *, until: datetime | None = None) -> list[DeadlineRow]:

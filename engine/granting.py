@@ -71,7 +71,7 @@ def _order(ask: Ask, case: Case) -> Access | None:
     return ask.library.access(case.organisation)
 
 
-def _may(ask: Ask, case: Case, roles: Sequence[str] | None) -> str | Denied:
+def may(ask: Ask, case: Case, roles: Sequence[str] | None) -> str | Denied:
     """The role in which the actor may; a refusal where they may not, or where nobody has to be let in."""
     if roles is None:
         return Denied((reason(ask.library, "open_to_all", "forbidden"),))
@@ -89,7 +89,7 @@ def _who(head: Head) -> str:
 def name(ask: Ask, case: Case) -> Change | Denied:
     """Let somebody into the case by name (namngiven)."""
     order, who = _order(ask, case), _whom(ask)
-    role = _may(ask, case, order.may.name if order is not None else None)
+    role = may(ask, case, order.may.name if order is not None else None)
     return role if isinstance(role, Denied) else Change(role, {"who": who})
 
 
@@ -119,7 +119,7 @@ def unnamed(case: Case, head: Head, body: Body) -> Case:
 def stand_in(ask: Ask, case: Case) -> Change | Denied:
     """Let somebody act for whoever has the case, from one day to another (ersättare)."""
     order, who, first, last = _order(ask, case), _whom(ask), _day(ask, "first"), _day(ask, "last")
-    role = _may(ask, case, order.may.stand_in if order is not None else None)
+    role = may(ask, case, order.may.stand_in if order is not None else None)
     if isinstance(role, Denied):
         return role
     if last < max(first, ask.today):
@@ -138,7 +138,7 @@ def stood_in(case: Case, head: Head, body: Body) -> Case:
 def end_stand_in(ask: Ask, case: Case) -> Change | Denied:
     """Take back that somebody stands in, whatever the days were."""
     order, who = _order(ask, case), _whom(ask)
-    role = _may(ask, case, order.may.stand_in if order is not None else None)
+    role = may(ask, case, order.may.stand_in if order is not None else None)
     if isinstance(role, Denied):
         return role
     if who not in case.access.stand_ins:
@@ -168,7 +168,7 @@ def bias(ask: Ask, case: Case) -> Change | Denied:
     who = ask.actor.id if mine else _whom(ask)
     everyone = tuple(sorted(ask.actor.roles))
     roles = (everyone if mine else order.may.bar) if order is not None else None
-    role = _may(ask, case, roles)
+    role = may(ask, case, roles)
     if isinstance(role, Denied):
         return role
     if not has_reason(ask.command.reason) and (out == "conflict" or not mine):
@@ -190,7 +190,7 @@ def break_glass(ask: Ask, case: Case) -> Change | Denied:
     """Go into a case in an emergency, with a reason (nödöppning). It stands on the manager's list until it is seen."""
     order = _order(ask, case)
     glass = order.break_glass if order is not None else None
-    role = _may(ask, case, glass.by if glass is not None else None)
+    role = may(ask, case, glass.by if glass is not None else None)
     if isinstance(role, Denied) or glass is None:
         return role if isinstance(role, Denied) else _may_not(ask)
     if not has_reason(ask.command.reason):
@@ -219,7 +219,7 @@ def see_opening(ask: Ask, case: Case) -> Change | Denied:
     """Say that one has looked at an opening (kvittera): somebody on whose list it stands, never who broke the glass."""
     order, of = _order(ask, case), str(ask.command.form.get("of", ""))
     glass = order.break_glass if order is not None else None
-    role = _may(ask, case, glass.announce if glass is not None else None)
+    role = may(ask, case, glass.announce if glass is not None else None)
     if isinstance(role, Denied):
         return role
     opening = case.access.openings.get(of)

@@ -233,7 +233,7 @@ def _command(library: Library, case: Case | None, event: Event) -> tuple[Command
                 message = message._replace(protected_identity="yes")
             return Command(kind="answered", trigger="answered", message=message, **common), actor
         case "case.change":
-            said = cast("Mapping[str, object]", head.get("set", {}))
+            said = {**facts, **cast("Mapping[str, object]", head.get("set", {}))}
             reason = cast("str | None", body.get("reason"))
             return Command(kind="case", trigger=head.get("trg", ""), form=said, reason=reason, **common), actor
         case "deadline":

@@ -157,6 +157,8 @@ class Access(NamedTuple):
     """Actor -> ``clear`` or ``conflict`` (jäv), and who said so."""
     openings: Mapping[str, Opening] = {}
     """Version of the case at which the glass was broken -> by whom, until when."""
+    links: Mapping[str, str] = {}
+    """Other cases of the same family -> since when; shown to nobody but through ``links.py``."""
 
 
 class Case(NamedTuple):

@@ -31,12 +31,14 @@ class Oversees(Model):
 
 
 class May(Model):
-    """Who may let somebody in, keep somebody out, and see who has looked: roles, or ``holder`` for who has the case."""
+    """Who may let somebody in, keep somebody out, see who has looked, and tie the case to another of the same family
+    (``link``): roles, or ``holder`` for who has the case."""
 
     name: Roles = ()
     stand_in: Roles = ()
     bar: Roles = ()
     who: Roles = ()
+    link: Roles = ()
 
 
 class Demands(Model):

@@ -17,6 +17,7 @@ SERVICES: Mapping[str, object] = {
         "stand_in": ["team_leader", "unit_manager"],
         "bar": ["unit_manager"],
         "who": ["holder", "unit_manager"],
+        "link": ["holder"],
     },
     "demands": {"bias": ["named"], "qualified": ["stand_in"]},
     "audits": ["auditor"],
