@@ -1,4 +1,4 @@
-"""Tying a case to another of the same family, behind a barrier (koppling mellan ärenden): what it says, what comes of it.
+"""Tying a case to another of the same family, behind a barrier (koppling): what it says, and what comes of it.
 
 An exposed person and a perpetrator never share a case; a link says that two cases belong together. It stands in both,
 sealed: whoever reads one of them, its log or an extract of it, does not learn of the other. Who does: ``links.py``.

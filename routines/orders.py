@@ -31,8 +31,7 @@ class Oversees(Model):
 
 
 class May(Model):
-    """Who may let somebody in, keep somebody out, see who has looked, and tie the case to another of the same family
-    (``link``): roles, or ``holder`` for who has the case."""
+    """Who may let somebody in, keep somebody out, see who has looked, tie a case to another: roles, or ``holder``."""
 
     name: Roles = ()
     stand_in: Roles = ()
