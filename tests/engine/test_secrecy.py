@@ -214,7 +214,7 @@ def test_nobody_is_shown_a_word_that_they_have_no_right_to_in_many_plays(seed: i
 def test_the_words_would_be_found_if_they_were_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     """The test above, with the check of who may see a field taken away: it must fail."""
     monkeypatch.setattr("stegvis.engine.engine.shown_to", lambda _rules, run, _actor: run)
-    with pytest.raises(AssertionError, match="guide|case"):
+    with pytest.raises(AssertionError, match=r"guide|case"):
         look_in_many(plain_toys())
 
 
@@ -223,5 +223,5 @@ def test_the_words_would_be_found_if_anybody_could_enter(monkeypatch: pytest.Mon
     from stegvis.engine.access import EVERYBODY  # noqa: PLC0415
 
     monkeypatch.setattr("stegvis.engine.desk.enter", lambda *_args, **_more: EVERYBODY)
-    with pytest.raises(AssertionError, match="guide|case|replay"):
+    with pytest.raises(AssertionError, match=r"guide|case|replay"):
         look_in_many(ordered())
