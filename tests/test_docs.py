@@ -60,3 +60,12 @@ def test_the_readme_begins_with_two_commands() -> None:
     lines = (ROOT / "README.md").read_text(encoding="utf-8").splitlines()
     commands = [line.split()[:2] for line in lines[:10] if line.startswith("    ")]
     assert commands == [["make", "run"], ["make", "test"]]
+
+
+_TEST = re.compile(r"`(tests/[\w/]+\.py)`")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=named(PAGES))
+def test_a_test_that_a_page_leans_on_is_there(page: Path) -> None:
+    missing = [test for test in _TEST.findall(page.read_text(encoding="utf-8")) if not (ROOT / test).exists()]
+    assert missing == []
