@@ -90,7 +90,7 @@ class AccessOrder(Model):
     kinds: Mapping[Name, Access] = {}
 
 
-CHANGES = frozenset({"name", "unname", "stand_in", "end_stand_in", "bias", "break_glass", "see_opening"})
+CHANGES = frozenset({"name", "unname", "stand_in", "end_stand_in", "bias", "break_glass", "see_opening", "apart"})
 """The changes of a whole case that an order governs; what each does stands in the engine."""
 
 ORDERS: Mapping[str, type[Model]] = {"access": AccessOrder}
