@@ -163,10 +163,12 @@ def _difference(again: Event, event: Event) -> str | None:
     for name in sorted((new.keys() | old.keys()) - _SHELL):
         left, right = new.get(name), old.get(name)
         if name == "guards":
-            left, right = _guards(left), _guards(right)
-        if name == "hof" and left and right and "at" not in right:
-            left = {part: value for part, value in left.items() if part != "at"}  # logged before answers had it
-        if left != right:
+            same = _guards(left) == _guards(right)
+        elif name == "hof" and left and right and "at" not in right:
+            same = {**left, "at": None} == {**right, "at": None}  # logged before answers had it
+        else:
+            same = left == right
+        if not same:
             return {"to": "target", "due": "deadline", "def": "definition", "guards": "guard"}.get(name, name)
     if (again.body or {}).get("facts", {}) != (event.body or {}).get("facts", {}):
         return "facts"

@@ -6,6 +6,7 @@ import orjson
 import pytest
 
 from stegvis.engine.answers import Refused
+from stegvis.engine.ports import Commit
 from stegvis.engine.values import Actor
 from stegvis.routines.errors import BadInput, StoreError
 
@@ -106,10 +107,10 @@ def test_half_a_link_does_not_show_and_the_same_call_completes_it(
     child, brother = held(world), held(world)
     commit = world.store.commit
 
-    def fails(one: object) -> None:
-        if one.case.case == brother:  # pyright: ignore[reportAttributeAccessIssue]
+    def fails(one: Commit) -> None:
+        if one.case.case == brother:
             raise StoreError("full")
-        commit(one)  # pyright: ignore[reportArgumentType]
+        commit(one)
 
     with monkeypatch.context() as broken:
         broken.setattr(world.store, "commit", fails)

@@ -14,9 +14,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from stegvis.engine.access import EVERYBODY, Ground
 from stegvis.engine.answers import Refused
 from stegvis.engine.engine import Engine
-from stegvis.engine.values import Actor, Event, Message
+from stegvis.engine.values import Actor, Event, Message, Run
 from stegvis.engine.verify import opened
 from stegvis.routines.errors import StegvisError
 from stegvis.routines.library import Library
@@ -213,15 +214,21 @@ def test_nobody_is_shown_a_word_that_they_have_no_right_to_in_many_plays(seed: i
 
 def test_the_words_would_be_found_if_they_were_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     """The test above, with the check of who may see a field taken away: it must fail."""
-    monkeypatch.setattr("stegvis.engine.engine.shown_to", lambda _rules, run, _actor: run)
+
+    def everything(_rules: object, run: Run, _actor: object) -> Run:
+        return run
+
+    monkeypatch.setattr("stegvis.engine.engine.shown_to", everything)
     with pytest.raises(AssertionError, match=r"guide|case"):
         look_in_many(plain_toys())
 
 
 def test_the_words_would_be_found_if_anybody_could_enter(monkeypatch: pytest.MonkeyPatch) -> None:
     """The test above, with the check of who may enter a case taken away: it must fail."""
-    from stegvis.engine.access import EVERYBODY  # noqa: PLC0415
 
-    monkeypatch.setattr("stegvis.engine.desk.enter", lambda *_args, **_more: EVERYBODY)
+    def anybody(*_: object) -> Ground:
+        return EVERYBODY
+
+    monkeypatch.setattr("stegvis.engine.desk.enter", anybody)
     with pytest.raises(AssertionError, match=r"guide|case|replay"):
         look_in_many(ordered())
