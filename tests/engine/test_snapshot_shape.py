@@ -14,12 +14,12 @@ from stegvis.routines.digests import canonical
 from .toys import KURATOR, SCHOOL, World
 
 FIELDS = {
-    3: {
+    4: {
         Run: "id routine rules state person opened ended facts due holder pending owed sent origin corrected said"
         " unit opener",
         Case: "id organisation version at actor acute runs access",
         Access: "named stand_ins bias openings",
-        Opening: "actor unit at until seen",
+        Opening: "actor unit at until due seen",
         Due: "shown internal legal critical law since passed reminded moved lapsed",
         Pending: "trigger actor role at form",
         Sent: "trigger kind to status basis heard",
