@@ -18,7 +18,7 @@ FIELDS = {
         Run: "id routine rules state person opened ended facts due holder pending owed sent origin corrected said"
         " unit opener",
         Case: "id organisation version at actor acute runs access",
-        Access: "named stand_ins bias openings",
+        Access: "named stand_ins bias openings links",
         Opening: "actor unit at until due seen",
         Due: "shown internal legal critical law since passed reminded moved lapsed",
         Pending: "trigger actor role at form",
