@@ -174,7 +174,7 @@ def test_so_it_is_when_some_of_them_are_killed_and_send_everything_again(tmp_pat
 
 @pytest.mark.deep
 def test_eight_processes_for_long(tmp_path: Path) -> None:
-    rounds = max(3, int(150 * SCALE))
+    rounds = max(3, int(60 * SCALE))
     judge(tmp_path / "a.db", at_work(tmp_path / "a.db", rounds=rounds), rounds=rounds)
     judge(tmp_path / "b.db", at_work(tmp_path / "b.db", rounds=rounds, kill=random.Random(5)), rounds=rounds)
 
