@@ -14,7 +14,7 @@ import structlog
 
 from stegvis.engine.desk import Telling
 
-FIELDS: Final = ("event", "timestamp", "case", "run", "version", "organisation")
+FIELDS: Final = ("event", "timestamp", "case", "run", "version", "organisation", "to", "handoff", "parcel", "code")
 """Everything a line can hold. The first is the event's code; the second is when the line was written, UTC."""
 
 LARGEST: Final = 2**53
@@ -25,6 +25,10 @@ _SHAPES: Final = {
     "case": re.compile(r"[0-9a-f]{32}"),
     "run": re.compile(r"[0-9a-f]{32}"),
     "organisation": re.compile(r"[a-z][a-z0-9_]{0,63}"),
+    "to": re.compile(r"[a-z][a-z0-9_]{0,63}"),
+    "handoff": re.compile(r"[0-9a-f]{32}"),
+    "parcel": re.compile(r"[0-9a-f]{32}"),
+    "code": re.compile(r"[a-z][a-z0-9_]{0,63}"),
 }
 """What an event's code, an id and a register's name look like; what looks otherwise is not one."""
 

@@ -103,12 +103,13 @@ class DropFolder:
         if receiver not in self._senders:
             raise TransportError("no_identity", organisation=receiver)
         for path in self._lying(receiver):
-            name = path.name.removesuffix(ENDING)
+            name = _named(path)
             try:
                 found = _read(path)
                 if found is None:
                     continue
-                yield Arrival(name, unseal(found, name, receiver, self._identities, self._cards))
+                stands = path.name.removesuffix(ENDING)
+                yield Arrival(name, unseal(found, stands, receiver, self._identities, self._cards))
             except Unreadable as no:
                 yield Arrival(name, None, no.reason, no.lasting and self._still(path))
             except OSError:
@@ -128,8 +129,7 @@ class DropFolder:
         Raises:
             TransportError: ``folder_full``, ``folder_unusable``.
         """
-        opaque = name if _NAME.fullmatch(name) else sha256(name.encode("utf-8", "surrogateescape")).hexdigest()[:32]
-        self._move(receiver, name, "refused", f"{opaque}.{secrets.token_hex(4)}.{code}")
+        self._move(receiver, name, "refused", f"{name}.{secrets.token_hex(4)}.{code}")
 
     # ---- looking --------------------------------------------------------------------------------------------------
 
@@ -166,6 +166,8 @@ class DropFolder:
     def _move(self, receiver: str, name: str, folder: str, new: str) -> None:
         inbox = self._inbox(receiver)
         source, target = inbox / (name + ENDING), inbox / folder / (new + ENDING)
+        if not os.path.lexists(source):
+            source = next((path for path in self._lying(receiver) if _named(path) == name), source)
         try:
             target.parent.mkdir(mode=0o700, exist_ok=True)
             source.replace(target)
@@ -175,6 +177,12 @@ class DropFolder:
             return  # somebody else has moved it
         except OSError as error:
             raise _unusable(error, receiver) from None
+
+
+def _named(path: Path) -> str:
+    """What the file is called in logs and answers: a name that is not ours could be a person's."""
+    name = path.name.removesuffix(ENDING)
+    return name if _NAME.fullmatch(name) else sha256(os.fsencode(name)).hexdigest()[:32]
 
 
 def _put(path: Path, envelope: bytes) -> None:
@@ -207,10 +215,13 @@ def _read(path: Path) -> bytes | None:
         if error.errno in {errno.ELOOP, errno.ENXIO}:
             raise Unreadable from None
         raise
-    with os.fdopen(handle, "rb") as file:
+    try:
         if not stat.S_ISREG(os.fstat(handle).st_mode):
             raise Unreadable
-        found = file.read(LONGEST + 1)
+        with os.fdopen(handle, "rb", closefd=False) as file:
+            found = file.read(LONGEST + 1)
+    finally:
+        os.close(handle)
     if len(found) > LONGEST:
         raise Unreadable
     return found

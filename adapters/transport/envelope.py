@@ -33,6 +33,8 @@ LONGEST: Final = 8 * 1024 * 1024
 """Bytes in an envelope; a form's longest answers fit many times over."""
 
 _SUITE: Final = Suite(KEM.MLKEM768_X25519, KDF.HKDF_SHA256, AEAD.AES_256_GCM)
+_OVERHEAD: Final = KEM.MLKEM768_X25519.enc_length() + 16
+"""Bytes that sealing adds: the encapsulated key and the tag."""
 _SIGNATURE: Final = 64
 _STEP: Final = 1024
 
@@ -57,10 +59,14 @@ class _Header(Model):
     receiver: Name
     by: str
     to: str
+    size: int
+    """Bytes that are sealed. With it a file that was cut is told from one that was changed."""
 
 
 def seal(parcel: Parcel, sender: Identity, receiver: Card) -> bytes:
     """Seal a hand-off for its receiver and sign it."""
+    # JSON does not mind spaces at its end, and nobody learns how much somebody had to tell.
+    padded = parcel.body + b" " * (-len(parcel.body) % _STEP)
     header = canonical(
         {
             "format": 1,
@@ -69,10 +75,9 @@ def seal(parcel: Parcel, sender: Identity, receiver: Card) -> bytes:
             "receiver": parcel.receiver,
             "by": sender.card.id,
             "to": receiver.id,
+            "size": len(padded),
         }
     )
-    # JSON does not mind spaces at its end, and nobody learns how much somebody had to tell.
-    padded = parcel.body + b" " * (-len(parcel.body) % _STEP)
     info = MAGIC + len(header).to_bytes(2, "big") + header
     signed = info + _SUITE.encrypt(padded, receiver.seals, info)
     return signed + sender.signs.sign(signed)
@@ -119,6 +124,9 @@ def _header(envelope: bytes) -> tuple[_Header, int]:
     if not envelope.startswith(MAGIC) or len(envelope) < end + _SIGNATURE:
         raise Unreadable
     try:
-        return _Header.model_validate_json(envelope[begin:end]), end
+        header = _Header.model_validate_json(envelope[begin:end])
     except ValidationError:
         raise Unreadable from None
+    if len(envelope) != end + header.size + _OVERHEAD + _SIGNATURE:
+        raise Unreadable
+    return header, end
