@@ -292,6 +292,12 @@ def test_junk_is_put_aside_and_what_is_not_ours_is_left_alone(town: Dropped) -> 
     untouched(town)
 
 
+def test_a_link_is_not_followed_even_to_a_whole_hand_off(town: Dropped) -> None:
+    path = sent(town)
+    path.symlink_to(path.rename(town.root / "elsewhere"))
+    assert town.collect(SOCIAL) == (0, {}, {path.stem: "not_a_handoff"})
+
+
 def test_two_refused_under_one_name_are_both_kept(town: Dropped) -> None:
     path = sent(town)
     for content in (b"one", b"two"):
