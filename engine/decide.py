@@ -4,9 +4,9 @@ No clock, no randomness, no input or output: the instant, the new ids and what w
 """
 
 from datetime import datetime
+from functools import partial
 
 from stegvis.routines.errors import BadInput, NotFound
-from stegvis.routines.form import Questions, Value
 from stegvis.routines.library import Library
 from stegvis.routines.model import OPEN
 from stegvis.routines.rules import Move, Rules, allowed
@@ -14,7 +14,8 @@ from stegvis.routines.rules import Move, Rules, allowed
 from .access import Ground, access_head, enter, kept_out, purpose_of
 from .asking import Ask, asking
 from .casewide import changed
-from .clocks import Counting, changes, moot, recounted, ticked
+from .clocks import Counting, changes, moot, ticked
+from .correcting import correct
 from .evolve import evolve
 from .handoffs import answered_head, heard, message_of_step, received, sent_head
 from .instants import local_day
@@ -67,7 +68,9 @@ def decide(library: Library, case: Case | None, command: Command, actor: Actor, 
     rules = rules_of(library, run)
     if command.kind == "take":
         return _take(ask, case, run, rules)
-    return _correct(ask, case, run, rules) if command.kind == "correct" else _answered(ask, case, run, rules)
+    if command.kind == "correct":
+        return correct(ask, case, run, rules, partial(_head, "correction", ask, rules))
+    return _answered(ask, case, run, rules)
 
 
 def rules_of(library: Library, run: Run) -> Rules:
@@ -225,6 +228,8 @@ def _settle(head: Head, rules: Rules, move: Move, found: Judgement) -> None:
     if move.kind in {"step", "propose"}:
         if step.delegation is not None:
             head["dlg"] = step.delegation
+            if found.order is not None:
+                head["ord"] = found.order
         if step.qualified:
             head["qual"] = True
 
@@ -336,58 +341,6 @@ def _answered(ask: Ask, case: Case, run: Run, rules: Rules) -> Decision:
     if problems:
         head["why"] = problems
     return _accept(case, Event(head, {"facts": given}))
-
-
-def _correct(ask: Ask, case: Case, run: Run, rules: Rules) -> Decision:
-    """An answer was wrong: the new one points at the old record, which stays."""
-    library, command = ask.library, ask.command
-    reasons: list[Reason] = []
-    by = frozenset(rules.routine.correct.by) & ask.actor.roles
-    if not by:
-        titles = roles_text(library, rules.routine.correct.by)
-        reasons.append(reason(library, "role", "not_you", None, roles=titles))
-    if command.reason is None or not command.reason.strip():
-        reasons.append(reason(library, "correction_reason", "missing"))
-    given = _corrected(ask, run, rules, reasons)
-    if reasons:
-        return Denied(tuple(reasons))
-    # A record points at one other: answers that were given in several are corrected in as many.
-    apart: dict[str, dict[str, Value]] = {}
-    for fact, value in given.items():
-        apart.setdefault(command.corrects.get(fact, ""), {})[fact] = value
-    events: list[Event] = []
-    for wrong, together in apart.items():
-        head = _head("correction", ask, rules)
-        head["role"] = min(by)
-        head["corr"] = wrong
-        stands = case.runs[run.id]
-        facts: Facts = {**stands.facts, **together}
-        due = list(recounted(Counting(ask, rules, facts, together), stands.due))
-        if due:
-            head["due"] = due
-        events.append(Event(head, {"facts": together, "reason": command.reason}))
-        case = evolve(case, events[-1])
-    return Accepted(tuple(events), (), case)
-
-
-def _corrected(ask: Ask, run: Run, rules: Rules, reasons: list[Reason]) -> dict[str, Value]:
-    given: dict[str, Value] = {}
-    for fact, value in ask.command.form.items():
-        form, _, name = fact.partition(".")
-        asked = rules.routine.forms.get(form)
-        if asked is None or name not in asked.fields or fact not in run.facts:
-            reasons.append(reason(ask.library, "nothing_to_correct", "unknown"))
-            continue
-        answers, problems = Questions({name: asked.fields[name]}).read({name: value}, now=ask.at, today=ask.today)
-        title = asked.fields[name].title
-        reasons.extend(reason(ask.library, problem.code, "invalid", fact, field=title) for problem in problems)
-        if name in answers:
-            given[fact] = answers[name]
-        elif not problems:
-            reasons.append(reason(ask.library, "missing", "missing", fact, field=title))
-    if not ask.command.form:
-        reasons.append(reason(ask.library, "nothing_to_correct", "unknown"))
-    return given
 
 
 def _tick(ask: Ask, case: Case) -> Decision:

@@ -16,7 +16,7 @@ import orjson
 from stegvis.routines.errors import Broken, NotFound, Stale, StegvisError
 from stegvis.routines.law import LawBook, load_law
 from stegvis.routines.library import Library, restored
-from stegvis.routines.orders import Order, load_order, restored_order
+from stegvis.routines.orders import Order, no_order, restored_order
 from stegvis.routines.rules import Rules
 
 from .decide import rules_of
@@ -35,6 +35,7 @@ from .ports import (
     Sealer,
     Store,
 )
+from .powers import ORDER as DELEGATION
 from .replay import with_rules
 from .sealing import ChainHead, bound, seal, seal_access, unseal
 from .snapshot import case_deadlines, case_of, case_row, deadline_rows, opening_rows, run_row, same_shared
@@ -169,9 +170,11 @@ class Files:
         orders = dict(self.library.orders)
         entered = head.get("acc")
         # Who had nothing to show was asked for nothing: the organisation's cases were open to all of it.
-        orders["access"] = self._order("access", entered["def"]) if entered is not None else load_order("access", None)
+        orders["access"] = self._order("access", entered["def"]) if entered is not None else no_order("access")
         if head["type"] == "case.change":
             orders[head["rtn"]] = self._order(head["rtn"], head["def"])
+        decided = head.get("ord")
+        orders[DELEGATION] = self._order(DELEGATION, decided["def"]) if decided is not None else no_order(DELEGATION)
         law = self.library.law if head["law"] == self.library.law_digest else self._law(head["law"])
         then = replace(self.library, law=law, law_digest=head["law"], orders=orders)
         if head["type"] == "case.change":
@@ -324,6 +327,9 @@ class Files:
         for head in (event.head for event in events):
             if "acc" in head:
                 self._publish_order("access", head["acc"]["def"])
+            decided = head.get("ord")
+            if decided is not None and decided["def"] not in self._published:
+                self._publish_order(DELEGATION, decided["def"])
             if head["def"] in self._published:
                 continue
             if head["type"] == "case.change":

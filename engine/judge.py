@@ -15,8 +15,9 @@ from stegvis.routines.text import Text, plain
 from .asking import Ask
 from .facts import with_derived
 from .instants import end_of, text_of
+from .powers import decider
 from .reasons import fact_titles, guard_reason, reason, roles_text
-from .values import Actor, Facts, GuardResult, Outcome, Reason, Run
+from .values import Actor, Decided, Facts, GuardResult, Outcome, Reason, Run
 
 LONGEST_REASON = 2000
 
@@ -24,7 +25,20 @@ LONGEST_REASON = 2000
 class Judgement:
     """What was found about one step; ``reasons`` is empty when it may be taken."""
 
-    __slots__ = ("anew", "branch", "facts", "given", "guards", "lost", "missing", "reads", "reasons", "role", "target")
+    __slots__ = (
+        "anew",
+        "branch",
+        "facts",
+        "given",
+        "guards",
+        "lost",
+        "missing",
+        "order",
+        "reads",
+        "reasons",
+        "role",
+        "target",
+    )
 
     def __init__(self) -> None:
         self.reasons: list[Reason] = []
@@ -38,6 +52,7 @@ class Judgement:
         self.missing: list[str] = []
         self.lost: list[str] = []
         self.anew = False
+        self.order: Decided | None = None
 
 
 def judge(ask: Ask, rules: Rules, move: Move, run: Run | None) -> Judgement:
@@ -106,9 +121,12 @@ def _who(ask: Ask, move: Move, run: Run | None, found: Judgement) -> None:
         found.reasons.append(
             reason(library, "no_holder" if nobody else "not_holder", "not_yet" if nobody else "not_you")
         )
-    if step.delegation is not None and step.delegation not in actor.delegations:
-        title = library.roles.delegations[step.delegation].title
-        found.reasons.append(reason(library, "delegation", "not_you", step.delegation, what=title))
+    if step.delegation is not None:
+        decided = decider(library, step.delegation, actor, roles)
+        if isinstance(decided, list):
+            found.reasons.extend(decided)
+        elif decided is not None:
+            found.role, found.order = decided
     if step.qualified and not actor.qualified:
         found.reasons.append(reason(library, "qualified", "not_you"))
 

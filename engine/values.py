@@ -297,6 +297,10 @@ AccessHead = TypedDict(
 """On what the actor's access rested: the ground, the order by digest, and the role and competence that it took."""
 
 
+Decided = TypedDict("Decided", {"level": str, "entry": str, "def": str})
+"""Under what a decision was taken: the level, the number in the delegation order, and the order by digest."""
+
+
 Head = TypedDict(
     "Head",
     {
@@ -316,6 +320,7 @@ Head = TypedDict(
         "unit": Required[str],
         "org": Required[str],
         "dlg": str,
+        "ord": Decided,
         "qual": bool,
         "purpose": str,
         "basis": list[str],
@@ -342,6 +347,7 @@ Head = TypedDict(
 )
 """The part of an event that stands open in the record: codes, keys, digests and instants; never what people wrote.
 
+``ord``: the level and the number in the delegation order under which ``dlg`` was used.
 ``def``, ``gui``, ``law``, ``cal``: digests of the rules, guidance, law and calendar used. ``dlg``, ``qual``: the
 delegation and competence it rested on. ``hap``: when it happened; ``at``: when it was decided, by the application's
 clock. ``hof``: the hand-off; ``due``: what became of deadlines; ``owed`` and ``paid``: forms to complete and steps to

@@ -121,9 +121,9 @@ def _row_faults(row: RecordRow, said: Mapping[str, Any], log: str) -> Iterator[s
 
 def _kept_faults(store: Store, organisation: str, said: Mapping[str, Any], kept: set[str]) -> Iterator[str]:
     """What a record names and the store must have: the definitions it rests on, the hand-off it sent."""
-    entered = said.get("acc")
+    rested = [said.get(name) for name in ("acc", "ord")]
     named = [said[name] for name in ("def", "gui", "law") if name in said]
-    named += [cast("dict[str, Any]", entered).get("def")] if isinstance(entered, dict) else []
+    named += [cast("dict[str, Any]", one).get("def") for one in rested if isinstance(one, dict)]
     for digest in map(str, named):
         if digest not in kept:
             kept.add(digest)

@@ -5,11 +5,13 @@ ones; a record names the order that it was judged under, and the store keeps its
 """
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Annotated, Literal, NamedTuple, TypeAlias, cast
 
 import orjson
 from pydantic import Field, StringConstraints
 
+from .delegation import DelegationOrder
 from .digests import canonical, digest
 from .law import checked
 from .text import Model, Name
@@ -93,7 +95,7 @@ class AccessOrder(Model):
 CHANGES = frozenset({"name", "unname", "stand_in", "end_stand_in", "bias", "break_glass", "see_opening", "apart"})
 """The changes of a whole case that an order governs; what each does stands in the engine."""
 
-ORDERS: Mapping[str, type[Model]] = {"access": AccessOrder}
+ORDERS: Mapping[str, type[Model]] = {"access": AccessOrder, "delegation": DelegationOrder}
 """The model of each order, by the name of its file."""
 
 
@@ -114,6 +116,12 @@ def load_order(name: str, data: Mapping[str, object] | None) -> Order:
     """
     said: Mapping[str, object] = data if data is not None else {"format": 1}
     return Order(name, digest(said), canonical(said), checked(ORDERS[name], said))
+
+
+@lru_cache(maxsize=len(ORDERS))
+def no_order(name: str) -> Order:
+    """An order that says nothing, for what was judged before there was one."""
+    return load_order(name, None)
 
 
 def restored_order(name: str, body: bytes) -> Order:

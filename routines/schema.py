@@ -11,6 +11,7 @@ from typing import Literal, TypeAlias, cast
 import orjson
 from pydantic import BaseModel, ConfigDict, RootModel
 
+from .delegation import DelegationOrder
 from .digests import Json
 from .form import Form
 from .law import LawBook
@@ -57,6 +58,7 @@ FILES: Mapping[str, type[BaseModel]] = {
     "access": AccessOrder,
     "builtin": BuiltinFile,
     "contacts": Contacts,
+    "delegation": DelegationOrder,
     "law": LawBook,
     "organisations": Organisations,
     "roles": Roles,

@@ -7,9 +7,10 @@ by ``routine_machine.py``; nothing here goes through the engine's own judgement.
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal, NamedTuple, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias, cast
 
 from stegvis.engine.values import Actor
+from stegvis.routines.delegation import DelegationOrder
 from stegvis.routines.facttypes import FactType, Scope, Value
 from stegvis.routines.form import Field
 from stegvis.routines.library import Library
@@ -41,6 +42,25 @@ class Objection(NamedTuple):
     about: str | None = None
 
 
+class Power(NamedTuple):
+    """Who takes a kind of decision, where a delegation order says."""
+
+    roles: frozenset[str]
+    qualified: bool
+
+
+def powers_of(library: Library) -> dict[str, Power]:
+    """Who takes each kind of decision, read from the order as it is written."""
+    order = cast("DelegationOrder", library.orders["delegation"].says)
+    return {
+        name: Power(
+            frozenset(role for level in entry.by for role in order.levels[level].roles),
+            library.roles.delegations[name].qualified,
+        )
+        for name, entry in order.decisions.items()
+    }
+
+
 @dataclass
 class PlainRun:
     """A run as it should be after what was accepted."""
@@ -67,6 +87,7 @@ class PlainRun:
     trace: list[str] = field(default_factory=list[str])
     """Steps taken, in order; a step that two must agree on counts when the second has."""
     entered: list[str] = field(default_factory=list[str])
+    powers: Mapping[str, Power] = field(default_factory=dict[str, Power])
     scope: Scope = field(default_factory=dict[str, FactType])
 
     def __post_init__(self) -> None:
@@ -174,7 +195,29 @@ def _power_objects(run: PlainRun, way: Way, actor: Actor) -> Iterator[Objection]
         yield Objection(frozenset({"no_holder", "not_holder"}))
     if way.step.delegation is not None and way.step.delegation not in actor.delegations:
         yield Objection(frozenset({"delegation"}))
+    power = run.powers.get(way.step.delegation or "")
+    mine = actor.roles if EVERYONE in way.step.by else actor.roles & set(way.step.by)
+    if power is not None and mine and not mine & power.roles:
+        yield Objection(frozenset({"not_decider"}))
     if way.step.qualified and not actor.qualified:
+        yield Objection(frozenset({"qualified"}))
+
+
+def correction_objects(run: PlainRun, form: str, actor: Actor) -> Iterator[Objection]:
+    """What is wrong with who corrects an answer; one that belongs to a decision takes the power of the decision."""
+    mine = actor.roles & set(run.routine.correct.by)
+    if not mine:
+        yield Objection(frozenset({"role"}))
+    asked = {step.delegation for _, step in steps_of(run.routine) if step.form == form}
+    known = sorted(name for name in asked if name in run.powers and name is not None)
+    if None in asked or not known:
+        return
+    name = next((one for one in known if one in actor.delegations), known[0])
+    if name not in actor.delegations:
+        yield Objection(frozenset({"delegation"}))
+    if mine and not mine & run.powers[name].roles:
+        yield Objection(frozenset({"not_decider"}))
+    if run.powers[name].qualified and not actor.qualified:
         yield Objection(frozenset({"qualified"}))
 
 

@@ -100,7 +100,7 @@ class RoutineMachine(Trial):
         mine = [actor for actor in self.people if actor.organisation == run.organisation]
         fit = [actor for actor in mine if actor.roles & set(run.routine.correct.by)]
         actor = self.one(data, fit if fit and data.draw(st.booleans()) else mine)
-        objections = [] if actor.roles & set(run.routine.correct.by) else [Objection(frozenset({"role"}))]
+        objections = list(plain.correction_objects(run, form, actor))
         objections += [] if why.strip() else [Objection(frozenset({"correction_reason"}))]
         before = self._still(actor)
         try:

@@ -118,7 +118,7 @@ class Trial(RuleBasedStateMachine):
         judged, asks = run, way
         if way.kind == "acute" and run.routine.acute is not None:
             other = self.library.routine(run.routine.acute.routine, day_of(now)).routine
-            opens = PlainRun("", run.case, run.organisation, other, text_of(now), person=run.person)
+            opens = PlainRun("", run.case, run.organisation, other, text_of(now), person=run.person, powers=run.powers)
             judged, asks = opens, plain.opening(other)
         sound = eager or data.draw(st.integers(0, 3)) > 0
         counted = plain.counted(self.witness.runs.values(), judged, now)
@@ -173,7 +173,7 @@ class Trial(RuleBasedStateMachine):
     def open(self, data: st.DataObject, *, eager: bool) -> None:
         name = data.draw(st.sampled_from(self.opens))
         routine = self.library.routine(name, day_of(self.clock())).routine
-        run = PlainRun("", "", "", routine, text_of(self.clock()))
+        run = PlainRun("", "", "", routine, text_of(self.clock()), powers=plain.powers_of(self.library))
         run.person = data.draw(st.sampled_from([None, *PERSONS]))
         way = plain.opening(routine)
         kinds = self.library.organisations.organisations

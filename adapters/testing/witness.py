@@ -168,7 +168,8 @@ class Witness:
         head = event.head
         rules = self.library.pinned(head["def"])
         assert rules is not None
-        run = PlainRun(head["run"], head.get("case", ""), head["org"], rules.routine, head["hap"])
+        powers = plain.powers_of(self.library)
+        run = PlainRun(head["run"], head.get("case", ""), head["org"], rules.routine, head["hap"], powers=powers)
         run.person = head.get("person")
         hof = head.get("hof")
         run.origin = hof["id"] if hof is not None else None

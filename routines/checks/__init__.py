@@ -13,7 +13,7 @@ from ..errors import NotFound
 from ..findings import BadDefinition, Finding, Mark
 from ..law import LawBook
 from ..model import Routine
-from ..orders import AccessOrder
+from ..orders import ORDERS
 from ..registers import Contacts, Organisations, Roles
 from ..rules import Rules, compile_routine
 from ..schema import FILES
@@ -60,17 +60,17 @@ class _Check:
             page = self.page(name)
             if page is not None:
                 shaped(page, FILES["texts" if "/" in name else "terms"])
-        ordered = self.page("access.yaml") if self.sources.has("access.yaml") else None
-        order = shaped(ordered, AccessOrder) if ordered is not None else None
+        ordered = {name: self.page(f"{name}.yaml") for name in ORDERS if self.sources.has(f"{name}.yaml")}
+        says = [(page, shaped(page, ORDERS[name])) for name, page in ordered.items() if page is not None]
         read = [page for name in self.sources.names("routines") if (page := self.page(name)) is not None]
         routines = [(page, routine) for page in read if (routine := self.routine(page)) is not None]
         rules: list[Rules] = []
         if all(models.values()):
             world = self.world(models, read, routines)
             subjects = [subject(page, routine, world) for page, routine in routines]
-            if ordered is not None and order is not None:
-                orders.access(ordered, order, world)
             laws.registers({name: page for name, page in registers.items() if page}, world, subjects, self.as_of)
+            for page, order in says:
+                orders.named(page, order, world, subjects)
             rules = [compiled for about in subjects if (compiled := self.meaning(about)) is not None]
         _apart(routines)
         return Checked(sorted([*self.findings, *(one for page in self.pages for one in page.findings)]), rules)

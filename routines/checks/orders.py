@@ -1,10 +1,24 @@
 """What an order names is there: kinds of organisation, roles, and laws with a time limit where one is counted."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
+from ..delegation import DelegationOrder
 from ..orders import HOLDER, Access, AccessOrder
+from . import delegation
 from .page import Page, Path
-from .places import World
+from .places import Subject, World
+
+
+def named(page: Page, order: object, world: World, subjects: Sequence[Subject]) -> None:
+    """What an order names, whichever it is."""
+    match order:
+        case AccessOrder():
+            access(page, order, world)
+        case DelegationOrder():
+            delegation.order(page, order, world)
+            delegation.decided(order, subjects)
+        case _:
+            pass
 
 
 def access(page: Page, order: AccessOrder, world: World) -> None:

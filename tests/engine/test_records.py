@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from stegvis.adapters.sql import SqlStore
 from stegvis.engine.ports import RecordRow
 from stegvis.engine.sealing import LONGEST_RECORD, ChainHead, guard_input, leaf_hash, seal, seal_access, unseal
-from stegvis.engine.values import AccessHead, CaseSet, DueChange, Event, GuardResult, HandOffHead, Head
+from stegvis.engine.values import AccessHead, CaseSet, Decided, DueChange, Event, GuardResult, HandOffHead, Head
 from stegvis.engine.verify import opened
 from stegvis.routines.digests import canonical
 from stegvis.routines.errors import Broken
@@ -117,12 +117,12 @@ def test_the_fields_of_a_record_are_these_and_no_others() -> None:
     # Those of the audit log's format: a new one is a decision about what may stand in the open.
     assert " ".join(sorted(chain)) == (
         "acc actor acute at basis cal case cmd corr cseq def dlg due end from guards gui hap hof hold id law log n nb"
-        " org owed paid pc person prev purpose qual rec role rtn run seen set step to trg type unit v why"
+        " ord org owed paid pc person prev purpose qual rec role rtn run seen set step to trg type unit v why"
     )
     assert " ".join(sorted(access)) == "acc actor at case id log n of org rec role run seen smp trg type unit v why"
     assert set(Head.__annotations__) <= set(chain)
     places: dict[str, type] = {"due": DueChange, "guard": GuardResult, "handoff": HandOffHead}
-    places |= {"access_ground": AccessHead, "case_set": CaseSet}
+    places |= {"access_ground": AccessHead, "case_set": CaseSet, "decided": Decided}
     for name, typed in places.items():
         assert set(typed.__annotations__) == set(SCHEMA["definitions"][name]["properties"]) - {"in"}
 
