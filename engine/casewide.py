@@ -6,11 +6,11 @@ the case share, whose unit is the case itself.
 """
 
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 from stegvis.routines.errors import BadInput, NotFound
 
-from . import granting, linking
+from . import granting, linking, party
 from .access import access_head
 from .asking import Ask
 from .granting import Change
@@ -30,6 +30,7 @@ class Kind(NamedTuple):
 
 KINDS: Mapping[str, Kind] = {
     "name": Kind("access", granting.name, granting.named),
+    party.OMIT: Kind("party", party.omit, party.omitted),
     "unname": Kind("access", granting.unname, granting.unnamed),
     "stand_in": Kind("access", granting.stand_in, granting.stood_in),
     "end_stand_in": Kind("access", granting.end_stand_in, granting.stand_in_ended),
@@ -80,6 +81,7 @@ def changed(ask: Ask, case: Case) -> Event | Denied:
         "hap": ask.happened,
         "set": change.set,
     }
+    head.update(cast("Head", change.rests))
     if command.digest is not None:
         head["cmd"] = command.digest
     entered = access_head(library, ask.ground)

@@ -22,6 +22,7 @@ from .decide import CLOCK, rules_of
 from .desk import Desk, Telling
 from .drafts import Draft, Drafts
 from .evolve import fold
+from .extracts import Extract, Extracts
 from .files import Files
 from .guide import Guide, changes, guide
 from .instants import local_day, text_of
@@ -74,6 +75,7 @@ class Engine:
         self.drafts = Drafts(self._desk)
         self.links = Links(self._desk)
         self._oversight = Oversight(self._desk)
+        self.extracts = Extracts(self._desk)
 
     def over(self, store: Store, tell: Telling | None) -> "Engine":
         """The same engine, with nothing at hand, over another view of its store.
@@ -222,10 +224,7 @@ class Engine:
     def draft(
         self, case: str, trigger: str, form: Mapping[str, object], *, actor: Actor, run: str | None = None
     ) -> Draft:
-        """Keep what the actor has begun to answer, unchecked; ``drafts`` shows, lists and throws away.
-
-        The step itself, once the actor has taken it, uses the draft up. See :meth:`stegvis.engine.drafts.Drafts.save`.
-        """
+        """Keep what the actor has begun to answer, unchecked. See :meth:`stegvis.engine.drafts.Drafts.save`."""
         return self.drafts.save(case, trigger, form, actor=actor, run=run)
 
     def tick(self, organisation: str, now: datetime | None = None) -> int:
@@ -309,6 +308,10 @@ class Engine:
         self._desk.looks("due", grounds, actor, now)
         return [row for row in rows if row.case in grounds]
 
+    def extract(self, case: str, *, party: str, actor: Actor, partial: bool = False) -> Extract:
+        """What goes out to a party of its own file. See :meth:`stegvis.engine.extracts.Extracts.extract`."""
+        return self.extracts.extract(case, party=party, actor=actor, partial=partial)
+
     # ---- proving --------------------------------------------------------------------------------------------------
 
     def replay(self, case: str, *, actor: Actor) -> Replay:
@@ -323,7 +326,9 @@ class Engine:
         faults = [(fault.place, fault.code) for fault in verify_case(place, case)]
         rows, events = self._readable(actor.organisation, case)
         verdicts = rejudge(self.files.library_then, events)
-        told = changes(self.files.library_for(seen.case), self._corrections(actor, case))
+        # Who reads the log alone is not told what stood in the answers.
+        mended = self._corrections(actor, case) if seen.ground.on != "auditor" else ()
+        told = changes(self.files.library_for(seen.case), mended)
         steps = tuple(
             step_of(row.id, event.head, *verdict, told.get(version, ()))
             for version, (row, event, verdict) in enumerate(zip(rows, events, verdicts, strict=True), 1)

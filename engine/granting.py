@@ -5,7 +5,7 @@ Each change has a half that decides it and a half that folds it; ``casewide.py``
 
 from collections.abc import Mapping, Sequence
 from datetime import date
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from stegvis.routines.errors import BadInput
 from stegvis.routines.form import is_reference
@@ -23,11 +23,15 @@ Body = Mapping[str, object]
 
 
 class Change(NamedTuple):
-    """What a change of the whole case comes to: the role it was made in, what stands open, what is sealed."""
+    """What a change of the whole case comes to: the role it was made in, what stands open, what is sealed.
+
+    ``rests``: what else the record's head says it rested on: law, delegation.
+    """
 
     role: str
     set: CaseSet
     body: Body = _NOTHING
+    rests: Mapping[str, Any] = _NOTHING
 
 
 # ---- what is asked ------------------------------------------------------------------------------------------------

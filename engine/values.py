@@ -280,7 +280,10 @@ class HandOffHead(TypedDict, total=False):
 
 
 class CaseSet(TypedDict, total=False):
-    """What a change of the whole case says in the open: about whom, from and to which day, with what outcome."""
+    """What a change of the whole case says in the open: about whom or what, from and to which day, with what outcome.
+
+    ``fact``, ``run``, ``law``: which answer of which run it is about, and on which ground.
+    """
 
     who: str
     first: str
@@ -289,6 +292,9 @@ class CaseSet(TypedDict, total=False):
     until: str
     due: str
     of: str
+    fact: str
+    run: str
+    law: str
 
 
 AccessHead = TypedDict(

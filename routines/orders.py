@@ -14,6 +14,7 @@ from pydantic import Field, StringConstraints
 from .delegation import DelegationOrder
 from .digests import canonical, digest
 from .law import checked
+from .party import PartyOrder
 from .text import Model, Name
 
 Unit: TypeAlias = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.:-]{0,127}$")]
@@ -92,10 +93,12 @@ class AccessOrder(Model):
     kinds: Mapping[Name, Access] = {}
 
 
-CHANGES = frozenset({"name", "unname", "stand_in", "end_stand_in", "bias", "break_glass", "see_opening", "apart"})
+CHANGES = frozenset(
+    {"name", "unname", "stand_in", "end_stand_in", "bias", "break_glass", "see_opening", "apart", "omit"}
+)
 """The changes of a whole case that an order governs; what each does stands in the engine."""
 
-ORDERS: Mapping[str, type[Model]] = {"access": AccessOrder, "delegation": DelegationOrder}
+ORDERS: Mapping[str, type[Model]] = {"access": AccessOrder, "delegation": DelegationOrder, "party": PartyOrder}
 """The model of each order, by the name of its file."""
 
 

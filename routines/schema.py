@@ -17,6 +17,7 @@ from .form import Form
 from .law import LawBook
 from .model import Routine
 from .orders import AccessOrder
+from .party import PartyOrder
 from .registers import Contacts, Organisations, Roles, Terms
 from .text import Model, Text
 
@@ -61,6 +62,7 @@ FILES: Mapping[str, type[BaseModel]] = {
     "delegation": DelegationOrder,
     "law": LawBook,
     "organisations": Organisations,
+    "party": PartyOrder,
     "roles": Roles,
     "routine": Routine,
     "terms": Terms,

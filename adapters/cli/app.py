@@ -35,6 +35,7 @@ COMMANDS: Final = {
     "who": "access:who",
     "sample": "access:sample",
     "openings": "access:openings",
+    "extract": "parties:extract",
     "due": "clock:due",
     "tick": "clock:tick",
     "deliver": "post:deliver",

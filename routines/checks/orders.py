@@ -4,7 +4,8 @@ from collections.abc import Iterator, Sequence
 
 from ..delegation import DelegationOrder
 from ..orders import HOLDER, Access, AccessOrder
-from . import delegation
+from ..party import PartyOrder
+from . import delegation, party
 from .page import Page, Path
 from .places import Subject, World
 
@@ -17,6 +18,8 @@ def named(page: Page, order: object, world: World, subjects: Sequence[Subject]) 
         case DelegationOrder():
             delegation.order(page, order, world)
             delegation.decided(order, subjects)
+        case PartyOrder():
+            party.order(page, order, world)
         case _:
             pass
 

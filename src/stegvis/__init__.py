@@ -14,6 +14,7 @@ do now, why, by when, and why not; ``Engine.explain`` asks about one step; ``Eng
 from stegvis.engine.answers import Answer, Receipt, Refused
 from stegvis.engine.drafts import Draft
 from stegvis.engine.engine import Engine
+from stegvis.engine.extracts import Extract
 from stegvis.engine.guide import Guide
 from stegvis.engine.replay import Replay, Step
 from stegvis.engine.values import Actor, Case, Message, Reason, Run
@@ -43,6 +44,7 @@ __all__ = [
     "Case",
     "Draft",
     "Engine",
+    "Extract",
     "Fault",
     "Finding",
     "Guide",

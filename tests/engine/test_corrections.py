@@ -12,6 +12,7 @@ from stegvis.engine.corrections import Rested
 from stegvis.engine.guide_view import FactView, Mended
 from stegvis.engine.values import Actor, Head
 
+from .orders import ordered
 from .plays import Player
 from .toys import ACTORS, HEAD, KURATOR, LEADER, SCHOOL, SOCIAL, WORKER, Data, World, toys
 
@@ -242,6 +243,15 @@ def test_replay_shows_both_answers_to_who_may_read_them() -> None:
     ]
     _, for_head = world.engine.replay(case, actor=HEAD).steps
     assert [one.fact for one in for_head.changed] == ["first.born"]
+
+
+def test_who_reads_the_log_alone_is_not_told_the_answers() -> None:
+    world = World(ordered())
+    case = world.ferry()
+    world.engine.correct(case, {"cargo.arrived": "2026-03-01T07:00:00Z"}, reason="Fel.", actor=WORKER, key="k-c")
+    auditor = Actor("a-1", roles={"auditor"}, unit="granskning", organisation=SOCIAL)
+    assert [step.changed for step in world.engine.replay(case, actor=auditor).steps] == [(), ()]
+    assert world.engine.replay(case, actor=WORKER).steps[1].changed
 
 
 # ---- what had rested on the wrong answer ----------------------------------------------------------------------------
