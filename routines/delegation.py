@@ -6,6 +6,7 @@ further down is data too, with how sure that is.
 """
 
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Annotated, Literal, NamedTuple, Self
 
 from pydantic import Field, StringConstraints, model_validator
@@ -68,17 +69,17 @@ class DelegationOrder(Model):
 
     def deciders(self, decision: str) -> "Deciders | None":
         """Who takes that kind of decision; None where the order does not say."""
-        entry = self.decisions.get(decision)
-        if entry is None:
-            return None
+        return self.every.get(decision)
+
+    @cached_property
+    def every(self) -> "Mapping[str, Deciders]":
+        """Who takes each kind of decision, worked out once."""
+        return {name: self._of(entry) for name, entry in self.decisions.items()}
+
+    def _of(self, entry: Entry) -> "Deciders":
         # The first level wins, should a role sit at two: a decision is never recorded lower than it may be taken.
-        at = {
-            role: level
-            for level in reversed(list(self.levels))
-            if level in entry.by
-            for role in self.levels[level].roles
-        }
-        return Deciders(entry.number, at)
+        levels = [level for level in reversed(list(self.levels)) if level in entry.by]
+        return Deciders(entry.number, {role: level for level in levels for role in self.levels[level].roles})
 
 
 class Deciders(NamedTuple):
