@@ -112,7 +112,10 @@ def capture(library: Library, file: Path, cases: int) -> Captured:
         opening = len(written)
         for story, case in begun:
             further(engine, story, case)
-    return Captured(written[:opening], written[opening:])
+    # A definition is stored once, before the first step that names it; it is no step.
+    steps = [one for one in written[opening:] if any("stegvis_record" in statement.sql for statement in one)]
+    once = [one for one in written[opening:] if one not in steps]
+    return Captured([*written[:opening], *once], steps)
 
 
 def replay(connection: sqlite3.Connection, transactions: Sequence[Sequence[Statement]]) -> None:
