@@ -40,10 +40,17 @@ class Taken(NamedTuple):
     target: str
 
 
+def standing(engine: Engine, story: Story, case: str) -> Case:
+    """The case as it stands, whoever may see it."""
+    held = engine.files.case(story.organisation, case)
+    assert held is not None
+    return held.case
+
+
 def taken(library: Library, story: Story) -> list[Taken]:
     """Every step of a story, with the case as it stood before."""
     engine = Engine(library, MemoryStore())
-    case = engine.case(begin(engine, story, 1), actor=story.opening.actor)
+    case = standing(engine, story, begin(engine, story, 1))
     steps: list[Taken] = []
     for number, step in enumerate(story.steps):
         (run,) = case.runs.values()
@@ -53,7 +60,7 @@ def taken(library: Library, story: Story) -> list[Taken]:
         assert move is not None
         facts = judge(asking(library, command, step.actor, now_utc()), rules, move, run).facts
         engine.take(case.id, step.trigger, actor=step.actor, form=step.form, key=f"{number}")
-        before, case = case, engine.case(case.id, actor=story.opening.actor)
+        before, case = case, standing(engine, story, case.id)
         steps.append(Taken(before, command, step.actor, rules, facts, run.state, case.runs[run.id].state))
     return steps
 
