@@ -348,23 +348,26 @@ def _tick(ask: Ask, case: Case) -> Decision:
     events: list[Event] = []
     effects: list[Effect] = []
     after = case
-    for run in case.runs.values():
+    for id, run in case.runs.items():
         rules = rules_of(ask.library, run)
-        noted = ticked(rules, run, ask.at)
-        if not noted:
-            continue
-        head = _head("deadline", ask._replace(command=Command(kind="tick", run=run.id, trigger="tick")), rules)
-        head["due"] = noted
-        events.append(Event(head, {}))
-        after = evolve(after, events[-1])
-        for change in noted:
-            lapse = rules.routine.deadlines[change["id"]].lapse
-            if lapse is None or not change.get("lapsed") or run.due[change["id"]].lapsed:
-                continue
-            step = Command(kind="take", run=run.id, trigger=lapse, fresh=ask.command.fresh)
-            decision = _take(ask._replace(command=step), after, after.runs[run.id], rules)
-            if isinstance(decision, Accepted) and decision.case is not None:
-                events.extend(decision.events)
-                effects.extend(decision.effects)
-                after = decision.case
+        # What lapses may start a deadline whose critical time has gone by already: that is noted now too.
+        for _ in range(1 + len(rules.routine.deadlines)):
+            before = after.runs[id].due
+            noted = ticked(rules, after.runs[id], ask.at)
+            if not noted:
+                break
+            head = _head("deadline", ask._replace(command=Command(kind="tick", run=id, trigger="tick")), rules)
+            head["due"] = noted
+            events.append(Event(head, {}))
+            after = evolve(after, events[-1])
+            for change in noted:
+                lapse = rules.routine.deadlines[change["id"]].lapse
+                if lapse is None or not change.get("lapsed") or before[change["id"]].lapsed:
+                    continue
+                step = Command(kind="take", run=id, trigger=lapse, fresh=ask.command.fresh)
+                decision = _take(ask._replace(command=step), after, after.runs[id], rules)
+                if isinstance(decision, Accepted) and decision.case is not None:
+                    events.extend(decision.events)
+                    effects.extend(decision.effects)
+                    after = decision.case
     return Accepted(tuple(events), tuple(effects), after)

@@ -428,6 +428,20 @@ def test_a_taking_into_care_that_nobody_submits_lapses_and_protection_is_assesse
     assert desk.run().state == "open_now"
 
 
+def test_what_a_lapse_starts_too_late_is_noted_late_at_once() -> None:
+    desk = Desk("2026-03-10 23:30")
+    desk.receive(NIGHT)
+    leaves = local("2026-03-14 06:00")
+    desk.do("facts_changed", NIGHT, what="Resan är bokad", noticed_at=desk.now, whereabouts_change=leaves)
+    desk.assess(NIGHT, need="now")
+    desk.do("emergency", NIGHT, acts=["lvu_6"], safe_now=True)
+    desk.at("2026-03-18 00:01")
+    assert desk.engine.tick(OURS) == 1
+    assert desk.due()["protection_again"] == "2026-03-14 06:00"
+    assert desk.run().due["protection_again"].passed
+    assert desk.engine.tick(OURS) == 0
+
+
 # ---- contact ------------------------------------------------------------------------------------------------------
 
 
