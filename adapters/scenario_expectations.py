@@ -37,7 +37,8 @@ class Outcome:
     """What came of a step: the codes that refused it, and how things stand after it.
 
     ``run`` is the run that the step was about, ``guide`` what its actor sees now, ``count`` how much was delivered or
-    changed, ``met`` how it closed deadlines, ``listed`` whether the case stands on the list that was read.
+    changed, ``met`` how it closed deadlines, ``listed`` whether the case stands on the list that was read, ``reach``
+    who can be reached in a safe way, ``contact`` what the contact plan says of whom.
     """
 
     now: datetime
@@ -48,6 +49,8 @@ class Outcome:
     count: int | None = None
     met: Mapping[str, str] = field(default_factory=dict[str, str])
     listed: bool | None = None
+    reach: Mapping[str, bool] = field(default_factory=dict[str, bool])
+    contact: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 def failures(
@@ -121,6 +124,7 @@ def _misses(then: Then, outcome: Outcome, library: Library, names: Mapping[str, 
         yield from _of_run(then, outcome, library)
     if isinstance(then, Seen):
         yield from _same("listed", then.listed, outcome.listed)
+        yield from _of_persons(then, outcome)
         yield from _of_guide(then, outcome.guide)
 
 
@@ -216,9 +220,20 @@ def _of_guide(then: Seen, guide: Guide | None) -> Iterator[Miss]:
     facts = {fact.fact for fact in guide.facts} if guide is not None else set[str]()
     yield from _known(then.sees, "sees", facts, guide, wanted=True)
     yield from _known(then.not_sees, "not_sees", facts, guide, wanted=False)
+    held = {fact.fact for fact in guide.facts if fact.hidden} if guide is not None else set[str]()
+    yield from _known(then.hidden, "hidden", held, guide, wanted=True)
     text = guide.text("sv") + guide.text("en") if guide is not None else ""
     yield from _known(then.shows, "shows", text, guide, wanted=True)
     yield from _known(then.hides, "hides", text, guide, wanted=False)
+
+
+def _of_persons(then: Seen, outcome: Outcome) -> Iterator[Miss]:
+    guide = outcome.guide
+    yield from _same("identity", then.identity, guide.identity.level if guide is not None else None)
+    for key, wanted, seen in (("reach", then.reach, outcome.reach), ("contact", then.contact, outcome.contact)):
+        for person, expected in wanted.items():
+            if seen.get(person) != expected:
+                yield (key, person), _plain(expected), _plain(seen.get(person))
 
 
 def _known(

@@ -6,8 +6,8 @@ from datetime import datetime
 from itertools import groupby
 from typing import cast
 
-from stegvis.engine.guide import Guide, say_value
-from stegvis.engine.saying import say_instant
+from stegvis.engine.guide import Guide
+from stegvis.engine.saying import say_instant, say_value
 from stegvis.engine.values import Reason, Run
 from stegvis.routines.errors import StegvisError
 from stegvis.routines.findings import Finding

@@ -22,7 +22,20 @@ from stegvis.routines.errors import BadInput, KeyReused, NotFound, Stale
 from stegvis.routines.findings import Finding
 from stegvis.routines.library import SHIPPED, Library
 from stegvis.routines.reader import Document, read_file
-from stegvis.routines.scenario import Acting, Change, Correct, Deliver, Explain, Lists, Open, Scenario, Take, Tell, Tick
+from stegvis.routines.scenario import (
+    Acting,
+    Change,
+    Correct,
+    Deliver,
+    Explain,
+    Lists,
+    Look,
+    Open,
+    Scenario,
+    Take,
+    Tell,
+    Tick,
+)
 from stegvis.routines.scenario_checks import instants, read_scenario
 from stegvis.routines.text import Lang
 
@@ -169,7 +182,8 @@ class _Stage:
             self.story.stands(stands)
         shown = self._shown(step, actor, place, stands)
         listed = self.listed if isinstance(step, Lists) and not codes else None
-        return Outcome(self.now, codes, after, stands, shown, None, self._met(place, before), listed)
+        met = self._met(place, before)
+        return Outcome(self.now, codes, after, stands, shown, None, met, listed, *self._persons(step, actor, place))
 
     def _does(
         self, step: Acting, actor: Actor, place: Place | None, run: Run | None, guide: Guide | None
@@ -229,8 +243,9 @@ class _Stage:
                     self.story.allowed()
                 return None, answer.reasons
             case _:
-                if guide is None:
-                    engine.guide(case, actor=actor, run=of)
+                asked = step.reveal if isinstance(step, Look) else ()
+                if guide is None or asked:
+                    engine.guide(case, actor=actor, run=of, reveal=asked)
                 return None, ()
         return receipt, ()
 
@@ -261,12 +276,25 @@ class _Stage:
         """What the actor sees afterwards, where the scenario expects something of it."""
         then = step.then
         wanted = (then.open, then.closed, then.sees, then.not_sees, then.shows, then.hides, then.cites, then.corrected)
-        if place is None or run is None or not any(wanted):
+        asked = step.reveal if isinstance(step, Look) else ()
+        if place is None or run is None or not any((*wanted, then.identity, then.hidden)):
             return None
         try:
-            return self.engine.guide(place.id, actor=actor, run=run.id)
+            return self.engine.guide(place.id, actor=actor, run=run.id, reveal=asked)
         except Refused:
             return None
+
+    def _persons(self, step: Acting, actor: Actor, place: Place | None) -> tuple[dict[str, bool], dict[str, str]]:
+        """Who can be reached in a safe way, and what the contact plan says, where the scenario asks."""
+        then, persons = step.then, self.engine.persons
+        if place is None or not (then.reach or then.contact):
+            return {}, {}
+        try:
+            reach = {one: persons.channel(place.id, one, actor=actor).usable for one in then.reach}
+            plan = persons.contacts(place.id, actor=actor).persons if then.contact else ()
+        except Refused:
+            return {}, {}
+        return reach, {one.person or "home": one.word for one in plan}
 
     # ---- what happens by itself -----------------------------------------------------------------------------------
 

@@ -2,10 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from stegvis.routines.errors import StegvisError
 
 from .corrections import Rested
+from .persons import IdentityView
 from .values import Reason
 
 
@@ -42,3 +44,16 @@ class Receipt:
     state: str
     record: str
     rested: tuple[Rested, ...] = ()
+
+
+class Waiting(NamedTuple):
+    """A running deadline in a list; ``identity`` is what the file knows of the person, and stands first."""
+
+    identity: IdentityView
+    case: str
+    run: str
+    deadline: str
+    due: str
+    legal: str | None
+    next: str
+    stage: str

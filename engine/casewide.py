@@ -10,7 +10,7 @@ from typing import NamedTuple, cast
 
 from stegvis.routines.errors import BadInput, NotFound
 
-from . import granting, linking, party
+from . import granting, linking, noting, party
 from .access import access_head
 from .asking import Ask
 from .granting import Change
@@ -38,6 +38,8 @@ KINDS: Mapping[str, Kind] = {
     "break_glass": Kind("access", granting.break_glass, granting.glass_broken, asks_why=True),
     "see_opening": Kind("access", granting.see_opening, granting.opening_seen),
     "apart": Kind("access", linking.apart, linking.kept_apart),
+    "identity": Kind("persons", noting.identity, noting.identified),
+    "channel": Kind("persons", noting.channel, noting.channelled),
 }
 
 

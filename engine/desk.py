@@ -1,6 +1,6 @@
 """The desk: one command from its arrival to its receipt, one look from its request to its being noted."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple, NoReturn
 
@@ -14,6 +14,7 @@ from .asking import Ask, asking
 from .decide import decide, rules_of, run_of
 from .evolve import fold
 from .files import HELD, TRIES, Files, Held
+from .identity import may_reveal
 from .instants import text_of
 from .judge import glance
 from .lookups import Lookups
@@ -284,6 +285,19 @@ class Desk:
             if isinstance(ground, Ground):
                 found[case] = ground
         return found
+
+    def revealed(self, seen: Seen, runs: Sequence[Run], facts: Collection[str], actor: Actor) -> list[str]:
+        """The facts that were asked for by name and may be shown to the actor.
+
+        Raises:
+            Refused: ``no_reveal``, ``not_available``.
+        """
+        library = self.files.library_for(seen.case)
+        no = may_reveal(library, [rules_of(library, run) for run in runs], facts, actor)
+        if no:
+            self._denied(actor, seen.now, Command(kind="take", run="", trigger="reveal"), seen.case.id, no)
+            raise Refused(no)
+        return sorted(facts)
 
     def looking(self, seen: Seen, run: Run, actor: Actor, trigger: str = "guide") -> Ask:
         """An actor looking at a run, with what derived facts need looked up."""

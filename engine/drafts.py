@@ -20,6 +20,7 @@ from .answers import Refused
 from .decide import rules_of
 from .desk import Desk
 from .files import Files
+from .identity import identity_of, partly_hidden, sight
 from .instants import local_day, text_of
 from .judge import may_see
 from .ports import DraftRow
@@ -177,7 +178,10 @@ class Drafts:
         return Draft(*row[:4], row.at, row.expires, row.version, case.version, here, form)
 
     def _readable(self, case: Case, run: Run, trigger: str, actor: Actor) -> set[str]:
-        """The answers to a step that the actor may read, by field name; what no form asks for is not among them."""
+        """The answers to a step that the actor may read, by field name; what no form asks for is not among them.
+
+        Nor are those that could lead to somebody whose identity is, or may be, protected.
+        """
         rules = self._rules(case, run)
         acute = rules.routine.acute if trigger == "acute" else None
         if acute is not None:
@@ -185,7 +189,13 @@ class Drafts:
             moves = [rules.opening]
         else:
             moves = [moves[trigger] for moves in rules.moves.values() if trigger in moves]
-        return {one.name for move in moves for one in move.asked if may_see(rules, frozenset({one.fact}), actor)}
+        look = sight(identity_of(self._files.library_for(case), case))
+        return {
+            one.name
+            for move in moves
+            for one in move.asked
+            if may_see(rules, frozenset({one.fact}), actor) and not partly_hidden(rules, one.fact, look)
+        }
 
     def _rules(self, case: Case, run: Run) -> Rules:
         return rules_of(self._files.library_for(case), run)

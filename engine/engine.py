@@ -5,7 +5,7 @@ has no effect on the case, and is noted in the access stream before anything is 
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Literal, TypeAlias
@@ -15,7 +15,7 @@ from stegvis.routines.form import is_reference
 from stegvis.routines.library import Library
 
 from . import messages
-from .answers import Answer, Receipt
+from .answers import Answer, Receipt, Waiting
 from .casewide import readable
 from .corrections import OPENINGS, Correction, corrections, of_command
 from .decide import CLOCK, rules_of
@@ -25,11 +25,13 @@ from .evolve import fold
 from .extracts import Extract, Extracts
 from .files import Files
 from .guide import Guide, changes, guide
+from .identity import identity_of, shown_to, sight
 from .instants import local_day, text_of
-from .judge import may_see, shown_to
+from .judge import may_see
 from .links import Links
 from .oversight import Announced, Look, Oversight, Sample
-from .ports import Clock, DeadlineRow, Entropy, Inbox, RecordRow, Sealer, Store, Transport
+from .person_desk import Persons
+from .ports import Clock, Entropy, Inbox, RecordRow, Sealer, Store, Transport
 from .post import Collected, Post
 from .replay import Replay, rejudge, step_of
 from .values import Actor, Case, Command, Event, Message
@@ -76,6 +78,7 @@ class Engine:
         self.links = Links(self._desk)
         self._oversight = Oversight(self._desk)
         self.extracts = Extracts(self._desk)
+        self.persons = Persons(self._desk)
 
     def over(self, store: Store, tell: Telling | None) -> "Engine":
         """The same engine, with nothing at hand, over another view of its store.
@@ -210,8 +213,8 @@ class Engine:
         Args:
             case, actor, key, expect: as in ``take``.
             kind: which change, see docs/access.md: ``name``, ``unname``, ``stand_in``, ``end_stand_in``, ``bias``,
-                ``break_glass``, ``see_opening``.
-            form: what it says, as that page has it.
+                ``break_glass``, ``see_opening``; and docs/protected-identity.md: ``identity``, ``channel``.
+            form: what it says, as those pages have it.
             reason: why, where it is asked for; kept sealed.
 
         Raises:
@@ -250,23 +253,29 @@ class Engine:
 
     # ---- asking ---------------------------------------------------------------------------------------------------
 
-    def guide(self, case: str, *, actor: Actor, run: str | None = None, how: How = "read") -> Guide:
+    def guide(
+        self, case: str, *, actor: Actor, run: str | None = None, how: How = "read", reveal: Collection[str] = ()
+    ) -> Guide:
         """What the actor sees of a run now. The look is noted before it is shown.
 
         Args:
             case, actor, run: which case, who looks, and which run where there are several.
             how: what becomes of it: it is read, printed or exported.
+            reveal: facts to show though they could lead to somebody whose identity is, or may be, protected. Each is
+                noted by name before it is shown.
 
         Raises:
             Refused: ``unknown_case``, the same for a case that is not there, one of another organisation, and one that
-                the actor may not know of; ``barred``, ``bias_first``, ``qualified``.
+                the actor may not know of; ``barred``, ``bias_first``, ``qualified``; ``no_reveal``, ``not_available``.
         """
         seen = self._desk.seen(case, actor)
         one = self._desk.lookups.run(self.files.library_for(seen.case), seen.case, run, None)
         looking = self._desk.looking(seen, one, actor)
         corrected = self._corrections(actor, case) if one.corrected else ()
-        shown = guide(looking, seen.case, clock=self.store.mark(actor.organisation, "clock"), corrected=corrected)
-        self._desk.look(seen, actor, how, run=one.id, seen=shown.digest)
+        asked = self._desk.revealed(seen, [one], reveal, actor) if reveal else None
+        clock = self.store.mark(actor.organisation, "clock")
+        shown = guide(looking, seen.case, clock=clock, corrected=corrected, reveal=asked)
+        self._desk.look(seen, actor, how, run=one.id, seen=shown.digest, fld=asked)
         return shown
 
     def explain(
@@ -283,21 +292,25 @@ class Engine:
         reasons = self._desk.reasons(seen.case, self._desk.looking(seen, one, actor, trigger), form)
         return Answer(not reasons, tuple(reasons))
 
-    def case(self, case: str, *, actor: Actor, how: How = "read") -> Case:
-        """Where the case stands, for the host's own pages; answers that the actor may not read are left out.
+    def case(self, case: str, *, actor: Actor, how: How = "read", reveal: Collection[str] = ()) -> Case:
+        """Where the case stands, for the host's own pages. Answers that the actor may not read are left out.
+
+        So are, where the identity is or may be protected, those that could lead to the person, but for ``reveal``.
 
         Raises:
             Refused: as ``guide``.
         """
         seen = self._desk.seen(case, actor)
-        self._desk.look(seen, actor, how)
         found, library = seen.case, self.files.library_for(seen.case)
-        return found._replace(
-            runs={run.id: shown_to(rules_of(library, run), run, actor) for run in found.runs.values()},
-            access=found.access._replace(links={}),
-        )
+        runs = list(found.runs.values())
+        asked = self._desk.revealed(seen, runs, reveal, actor) if reveal else None
+        self._desk.look(seen, actor, how, fld=asked)
+        identity = identity_of(library, found)
+        look = sight(identity, asked or ())
+        shown = {run.id: shown_to(rules_of(library, run), run, actor, look) for run in runs}
+        return found._replace(identity=identity, channels={}, runs=shown, access=found.access._replace(links={}))
 
-    def due(self, actor: Actor, *, until: datetime | None = None) -> list[DeadlineRow]:
+    def due(self, actor: Actor, *, until: datetime | None = None) -> list[Waiting]:
         """Running deadlines of the cases that the actor may see, by when the clock next has something to do.
 
         Each case shown is noted, all of them together, before the list is given.
@@ -306,7 +319,7 @@ class Engine:
         rows = [row for row in self.store.deadlines(actor.organisation, until=last) if row.run != row.case]
         grounds = self._desk.listed((row.case for row in rows), actor, now, "work")
         self._desk.looks("due", grounds, actor, now)
-        return [row for row in rows if row.case in grounds]
+        return self.persons.waiting(actor, [row for row in rows if row.case in grounds])
 
     def extract(self, case: str, *, party: str, actor: Actor, partial: bool = False) -> Extract:
         """What goes out to a party of its own file. See :meth:`stegvis.engine.extracts.Extracts.extract`."""
@@ -326,16 +339,21 @@ class Engine:
         faults = [(fault.place, fault.code) for fault in verify_case(place, case)]
         rows, events = self._readable(actor.organisation, case)
         verdicts = rejudge(self.files.library_then, events)
+        library = self.files.library_for(seen.case)
         # Who reads the log alone is not told what stood in the answers.
         mended = self._corrections(actor, case) if seen.ground.on != "auditor" else ()
-        told = changes(self.files.library_for(seen.case), mended)
+        told = changes(library, mended, sight(identity_of(library, seen.case)))
         steps = tuple(
             step_of(row.id, event.head, *verdict, told.get(version, ()))
             for version, (row, event, verdict) in enumerate(zip(rows, events, verdicts, strict=True), 1)
         )
         after = fold(events)
         return Replay(
-            case, steps, {run.id: run.state for run in after.runs.values()} if after is not None else {}, tuple(faults)
+            case,
+            steps,
+            {run.id: run.state for run in after.runs.values()} if after is not None else {},
+            tuple(faults),
+            self.persons.identity(seen.case),
         )
 
     def who(self, case: str, *, actor: Actor) -> list[Look]:
@@ -356,13 +374,15 @@ class Engine:
         """
         return self._oversight.sample(actor, count=count, seed=seed, since=since)
 
-    def openings(self, *, actor: Actor) -> list[Announced]:
+    def openings(self, *, actor: Actor, reveal: bool = False) -> list[Announced]:
         """The opened glass that somebody in the actor's place is still to look at, each with its reason.
+
+        The reason is held back where the identity is, or may be, protected, unless ``reveal`` asks for it.
 
         Raises:
             Refused: ``role``.
         """
-        return self._oversight.openings(actor)
+        return self._oversight.openings(actor, reveal=reveal)
 
     def _readable(self, organisation: str, case: str) -> tuple[list[RecordRow], list[Event]]:
         """The records up to the first that cannot be read at all; verify names that one."""

@@ -50,6 +50,8 @@ def evolve(case: Case | None, event: Event) -> Case:
         case.acute or head.get("acute", False),
         {**case.runs, run.id: run},
         case.access,
+        case.identity,
+        case.channels,
     )
 
 

@@ -4,7 +4,7 @@ Pure, and the same for a terminal, a page and a program: every surface renders t
 command's ``seen`` and the log carry, so that what was shown can be proved.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import date
 
 from stegvis.routines.digests import digest
@@ -20,11 +20,13 @@ from .decide import CLOCK, rules_of, run_of
 from .facts import next_birthday_that_matters
 from .guide_text import guide_lines
 from .guide_view import Action, Contact, DueView, FactView, GuideView, Mended, Next, Question, plain_json
+from .identity import Sight, field_of, hidden, identity_of, identity_view, sight
 from .instants import local_day
 from .judge import glance, may_see, who_may
+from .persons import CLOSED, Channel
 from .reasons import fact_titles, field_title, roles_text
 from .replay import Changed
-from .saying import say_condition, say_instant
+from .saying import say_condition, say_instant, say_value
 from .values import Case, Facts, Run
 
 SOON = 183
@@ -53,7 +55,14 @@ class Guide(GuideView):
         return "\n".join(guide_lines(self, self.words, lang)) + "\n"
 
 
-def guide(ask: Ask, case: Case, *, clock: str | None, corrected: Sequence[Correction] = ()) -> Guide:
+def guide(
+    ask: Ask,
+    case: Case,
+    *,
+    clock: str | None,
+    corrected: Sequence[Correction] = (),
+    reveal: Collection[str] | None = None,
+) -> Guide:
     """What the actor sees of the command's run now; what the actor may not read is not there.
 
     Args:
@@ -61,15 +70,20 @@ def guide(ask: Ask, case: Case, *, clock: str | None, corrected: Sequence[Correc
         case: where the case stands.
         clock: when the clock last ran, as text; None if it never has.
         corrected: the corrections of the case that the actor may know of.
+        reveal: facts to show though they could lead to a protected person; whoever calls has seen to right and log.
     """
     run = run_of(case, ask.command.run)
     rules = rules_of(ask.library, run)
-    looking = _Looking(ask, rules, run, tuple(one for one in corrected if one.run == run.id))
+    identity = identity_of(ask.library, case)
+    mended = tuple(one for one in corrected if one.run == run.id)
+    channel = case.channels.get(run.person or "", CLOSED)
+    looking = _Looking(ask, rules, run, mended, sight(identity, reveal or ()), channel)
     routine, words = rules.routine, ask.library.words
     spot = rules.spots[run.state]
     state = routine.states[spot.origin]
     contacts = ask.library.contacts.contacts
     return Guide(
+        identity=identity_view(ask.library, identity),
         case=case.id,
         run=run.id,
         version=case.version,
@@ -106,36 +120,20 @@ def _adopted(rules: Rules, words: Words) -> Text:
     return fill(words["guide.adopted"], {"by": adopted.by, "on": adopted.on, "label": rules.routine.label})
 
 
-def say_value(field: Field, value: Value, words: Words) -> Text:
-    """An answer in words, as its form says it."""
-    if field.type == "boolean":
-        return words["guide.yes" if value is True else "guide.no"]
-    if field.type == "choice" and field.of is not None:
-        chosen = [field.of[str(one)] for one in (value if isinstance(value, list | tuple) else [value])]
-        return Text.model_construct(
-            sv=", ".join(one("sv") for one in chosen), en=", ".join(one("en") for one in chosen)
-        )
-    if field.type == "list" and isinstance(value, list | tuple):
-        return fill(words["guide.rows"], {"count": len(value)})
-    said = say_instant(str(value)) if field.type == "instant" else str(value)
-    return Text.model_construct(sv=said, en=said)
-
-
-def changes(library: Library, corrected: Iterable[Correction]) -> dict[int, tuple[Changed, ...]]:
+def changes(library: Library, corrected: Iterable[Correction], look: Sight) -> dict[int, tuple[Changed, ...]]:
     """What each correction changed, in words, by its version of the case."""
-    told: dict[int, tuple[Changed, ...]] = {}
+    words, told = library.words, dict[int, tuple[Changed, ...]]()
     for one in corrected:
         rules = library.by_digest[one.rules]
-        fields = {fact: rules.routine.forms[fact.partition(".")[0]].fields[fact.partition(".")[2]] for fact in one.now}
+
+        def said(fact: str, value: Value, rules: Rules = rules) -> tuple[Text, Text]:
+            field = field_of(rules, fact)
+            assert field is not None  # noqa: S101 - only what a form asks is ever corrected
+            away = hidden(rules, fact, look)
+            return field.title, words["identity.hidden"] if away else say_value(field, value, words)
+
         told[one.version] = tuple(
-            Changed(
-                fact,
-                field.title,
-                say_value(field, one.was[fact], library.words),
-                say_value(field, one.now[fact], library.words),
-                one.record,
-            )
-            for fact, field in fields.items()
+            Changed(fact, *said(fact, one.was[fact]), said(fact, one.now[fact])[1], one.record) for fact in one.now
         )
     return told
 
@@ -191,8 +189,11 @@ def cited(library: Library, law: str, on: date) -> Text:
 class _Looking:
     """One actor looking at one run."""
 
-    def __init__(self, ask: Ask, rules: Rules, run: Run, corrected: Sequence[Correction]) -> None:
+    def __init__(  # noqa: PLR0917 - the parts of one look
+        self, ask: Ask, rules: Rules, run: Run, corrected: Sequence[Correction], look: Sight, channel: Channel
+    ) -> None:
         self.ask, self.rules, self.run, self.corrected = ask, rules, run, corrected
+        self.look, self.channel = look, channel
         self.library, self.words = ask.library, ask.library.words
         self.day = local_day(ask.now)
 
@@ -224,16 +225,12 @@ class _Looking:
         order = {fact: place for place, fact in enumerate(rules.scope)}
         # A case held in memory has its facts as they were given, one read from the store by name: never show which.
         for fact in sorted(facts, key=lambda name: (-said.get(name, 0), order.get(name, 0))):
-            form, _, name = fact.partition(".")
-            asked = rules.routine.forms.get(form)
-            fields = rules.routine.handed if form == "handed" else asked.fields if asked is not None else {}
-            field, value = fields.get(name), facts[fact]
+            field, value = field_of(rules, fact), facts[fact]
             if field is not None and value is not None and may_see(rules, frozenset({fact}), self.ask.actor):
-                words, mended = (
-                    say_value(field, value, self.words),
-                    self.mended(fact) if facts is self.run.facts else None,
-                )
-                yield FactView(fact, field.title, words, mended is not None, field.part, mended)
+                away = hidden(rules, fact, self.look)
+                says = self.words["identity.hidden"] if away else say_value(field, value, self.words)
+                mended = self.mended(fact) if facts is self.run.facts else None
+                yield FactView(fact, field.title, says, mended is not None, field.part, mended, hidden=away)
 
     def mended(self, fact: str) -> Mended | None:
         """The correction that an answer comes from; one that a later step gave anew comes from none."""
@@ -274,7 +271,8 @@ class _Looking:
         for name, one in self.rules.routine.derived.items():
             source = one.age_group or ""
             shown = may_see(self.rules, frozenset({source}), self.ask.actor)
-            born = self.run.facts.get(source) if shown else None
+            away = hidden(self.rules, source, self.look)
+            born = self.run.facts.get(source) if shown and not away else None
             birthday = next_birthday_that_matters(born, self.day) if isinstance(born, str) else None
             if birthday is not None and (birthday - self.day).days <= SOON:
                 places = {"on": birthday.isoformat(), "what": field_title(self.rules, name)}
@@ -317,6 +315,9 @@ class _Looking:
             second_person=move.kind == "propose",
             irreversible=step.irreversible,
             contacts_family=step.contacts_family,
+            channel=self.words[f"channel.step.{'usable' if self.channel.usable else 'closed'}"]
+            if step.reaches_person
+            else None,
         )
 
     def _next(self, branch: Branch) -> Next:

@@ -15,6 +15,7 @@ def guide_lines(shown: GuideView, words: Words, lang: Lang) -> Iterator[str]:
     def word(name: str, **places: Text | str | int) -> str:
         return fill(words[f"guide.{name}"], places)(lang)
 
+    yield shown.identity.says(lang)
     yield word("heading", routine=shown.title, step=shown.step)
     yield shown.adopted(lang)
     for notice in shown.notices:
@@ -47,7 +48,10 @@ def guide_lines(shown: GuideView, words: Words, lang: Lang) -> Iterator[str]:
         for fact in facts:
             by = fact.correction
             mark = f" ({word('corrected', at=say_instant(by.at), by=by.by)})" if by is not None else ""
+            mark = f" [{fact.fact}]{mark}" if fact.hidden else mark
             yield f"  - {fact.title(lang)}: {fact.value(lang)}{mark}"
+    if any(fact.hidden for fact in (*shown.proposed, *shown.facts)):
+        yield words["identity.reveal"](lang)
     yield from _actions(shown, words, lang)
     yield ""
     yield word("clock", when=say_instant(shown.clock)) if shown.clock is not None else word("clock_never")
@@ -94,6 +98,8 @@ def _about(action: Action, words: Words, lang: Lang) -> Iterator[str]:
     ):
         if flag:
             yield words[f"guide.{name}"](lang)
+    if action.channel is not None:
+        yield action.channel(lang)
     for never in action.never:
         yield f"{words['guide.never'](lang)}: {never(lang)}"
     if action.questions:

@@ -7,6 +7,7 @@ from typing import cast
 from stegvis.routines.text import Text, Words
 
 from .corrections import Rested
+from .persons import IdentityView
 from .values import Reason
 
 
@@ -52,6 +53,8 @@ class Action:
     second_person: bool
     irreversible: bool
     contacts_family: bool
+    channel: Text | None
+    """For a step that reaches the person: whether there is a safe way, and to read it first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +93,8 @@ class FactView:
     corrected: bool
     part: str
     correction: Mended | None = None
+    hidden: bool = False
+    """Whether the answer is held back because the identity is, or may be, protected; ``value`` then says so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +108,8 @@ class Contact:
 class GuideView:
     """What stands on the screen. Instants are UTC text; ``clock`` is when the clock last ran, None if it never has."""
 
+    identity: IdentityView
+    """Stands first in every view."""
     case: str
     run: str
     version: int

@@ -9,6 +9,7 @@ from stegvis.routines.model import HandOff
 from stegvis.routines.rules import Move, Rules
 
 from .asking import Ask
+from .identity import HANDED, identity_of
 from .values import Case, Facts, HandOffHead, Head, Message, Origin, Run, Sent
 
 
@@ -23,13 +24,14 @@ def message_of_step(ask: Ask, case: Case, run: Run, move: Move, facts: Facts) ->
         return None
     if step.handoff is not None:
         return _hand_off(ask, case, run, step.handoff, facts)
+    flag = _known(ask, case, run, facts)
     if step.reply is not None and run.origin is not None:
         reply = step.reply
         carried = {f"handed.{name}": value for name, value in _carried(reply.carries, facts).items()}
-        return _back(ask, case, run.origin.organisation, run.origin.id, reply.basis, reply.status, carried)
+        return _back(ask, case, flag, run.origin.organisation, run.origin.id, reply.basis, reply.status, carried)
     if step.revokes is not None:
         about = _earlier(run, step.revokes)
-        return _back(ask, case, run.sent[about].to, about, run.sent[about].basis, "revoked", {})
+        return _back(ask, case, flag, run.sent[about].to, about, run.sent[about].basis, "revoked", {})
     return None
 
 
@@ -45,7 +47,7 @@ def received(ask: Ask, head: Head) -> Message | None:
         receiver=message.sender,
         basis=message.basis,
         at=head["at"],
-        protected_identity="unknown",
+        protected_identity=message.protected_identity,
         routine=None,
         about=message.id,
         status="received",
@@ -54,7 +56,11 @@ def received(ask: Ask, head: Head) -> Message | None:
 
 
 def _hand_off(ask: Ask, case: Case, run: Run, hand: HandOff, facts: Facts) -> Message:
-    flag = facts.get(hand.protected_identity) if hand.protected_identity is not None else None
+    rules = ask.library.pinned(run.rules)
+    asked = rules.routine.protected_identity if rules is not None else None
+    # About somebody else, only what was answered about them says something.
+    own = hand.protected_identity in {None, asked}
+    flag = _known(ask, case, run, facts) if own else _flag(facts.get(hand.protected_identity or ""))
     return Message(
         id=ask.command.fresh or "",
         kind=hand.kind,
@@ -62,12 +68,19 @@ def _hand_off(ask: Ask, case: Case, run: Run, hand: HandOff, facts: Facts) -> Me
         receiver=_receiver(ask.library, hand.to),
         basis=hand.basis,
         at=ask.at,
-        protected_identity=_flag(flag),
+        protected_identity=flag,
         routine=hand.routine,
         about=_earlier(run, hand.about) if hand.about is not None else None,
         status=None,
         facts=_carried(hand.carries, facts),
     )
+
+
+def _known(ask: Ask, case: Case, run: Run, facts: Facts) -> str:
+    """The flag for the person whom the case is about, once the step's own answers are known."""
+    said = {name: case.version + 1 for name, value in facts.items() if run.facts.get(name) != value}
+    after = run._replace(facts=facts, said={**run.said, **said})
+    return identity_of(ask.library, case._replace(runs={**case.runs, run.id: after})).flag
 
 
 def _flag(said: Value) -> str:
@@ -89,10 +102,10 @@ def _earlier(run: Run, trigger: str) -> str:
 
 
 def _back(  # noqa: PLR0917 - the parts of one message
-    ask: Ask, case: Case, to: str, about: str, basis: str, status: str | None, facts: Mapping[str, Value]
+    ask: Ask, case: Case, flag: str, to: str, about: str, basis: str, status: str | None, facts: Mapping[str, Value]
 ) -> Message:
     fresh = ask.command.fresh or ""
-    return Message(fresh, "reply", case.organisation, to, basis, ask.at, "unknown", None, about, status, facts)
+    return Message(fresh, "reply", case.organisation, to, basis, ask.at, flag, None, about, status, facts)
 
 
 def _receiver(library: Library, kind: str) -> str:
@@ -125,9 +138,8 @@ def heard(ask: Ask, run: Run, rules: Rules, message: Message) -> tuple[dict[str,
         wrong.append("not_a_choice:status")
     elif message.status is not None and not late and (sent is None or sent.status != "revoked"):
         given[f"status.{sent.trigger.partition('.')[0] if sent is not None else 'open'}"] = message.status
-    flag = protected_fact(rules)
-    if message.protected_identity == "yes" and flag is not None and run.facts.get(flag) != "yes":
-        given[flag] = "yes"
+    if message.protected_identity == "yes" and run.facts.get(HANDED) != "yes":
+        given[HANDED] = "yes"
     return given, sorted(set(wrong))
 
 
@@ -136,13 +148,6 @@ def _allowed(sent: Sent | None, origin: Origin | None) -> set[str]:
     if sent is not None:
         return {"received", "done"} if sent.kind == "report" else {"received", "accepted", "rejected", "done"}
     return {"revoked"} if origin is not None and origin.kind != "report" else set()
-
-
-def protected_fact(rules: Rules) -> str | None:
-    """The fact in which a routine keeps the flag for protected identity that came with a hand-off."""
-    name = rules.routine.receives.protected_identity if rules.routine.receives is not None else None
-    field = rules.opening.fields.get(name) if name is not None else None
-    return f"{rules.opening.form}.{name}" if field is not None and "yes" in (field.of or {}) else None
 
 
 def sent_head(message: Message) -> HandOffHead:

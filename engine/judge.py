@@ -308,13 +308,3 @@ def _sees(rules: Rules, fact: str, actor: Actor) -> bool:
     fields = routine.handed if form == "handed" else routine.forms[form].fields if form in routine.forms else {}
     field_ = fields.get(name)
     return field_ is None or not field_.see or bool(actor.roles & set(field_.see))
-
-
-def shown_to(rules: Rules, run: Run, actor: Actor) -> Run:
-    """The run without the answers that the actor may not read, also those that await approval."""
-
-    def seen(facts: Facts) -> Facts:
-        return {name: value for name, value in facts.items() if may_see(rules, frozenset({name}), actor)}
-
-    pending = run.pending._replace(form=seen(run.pending.form)) if run.pending is not None else None
-    return run._replace(facts=seen(run.facts), pending=pending)

@@ -4,7 +4,7 @@ Reading the log is a look like any other: it is noted before anything is shown.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from hashlib import sha256
 from typing import Any, Literal, TypeAlias, cast
@@ -16,7 +16,10 @@ from stegvis.routines.orders import HOLDER
 
 from .access import HANDED_OVER
 from .desk import Desk
+from .identity import may_reveal
 from .instants import text_of
+from .person_desk import identities
+from .persons import IdentityView
 from .ports import RecordRow
 from .reasons import reason, roles_text
 from .values import Actor
@@ -26,6 +29,8 @@ LookKind: TypeAlias = Literal["read", "search", "print", "export", "refused", "s
 
 SEEDS = 2**53
 """A seed is a whole number below this, which every JSON reader keeps exactly."""
+WHY = "opening.reason"
+"""What is noted when the reasons for opened glass are shown though they could lead to a protected person."""
 MOST = 1000
 """Looks in one sample."""
 
@@ -43,6 +48,7 @@ class Look:
         what: the step, the list or the page, as a code.
         ground: on what access rested, as a code; None where cases are open to all of the organisation.
         why: codes of the reasons of a refusal.
+        identity: what the case's file knows of the person; None where no case is named.
     """
 
     record: str
@@ -55,6 +61,7 @@ class Look:
     what: str
     ground: str | None
     why: tuple[str, ...]
+    identity: IdentityView | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +92,10 @@ class Announced:
     until: str
     due: str
     why: str | None
-    """None when it has been erased."""
+    """None when it has been erased, or is hidden."""
+    identity: IdentityView
+    hidden: bool
+    """Whether the reason is held back, since it could lead to somebody whose identity is, or may be, protected."""
 
 
 def look_of(row: RecordRow) -> Look:
@@ -137,7 +147,7 @@ class Oversight:
         desk.look(seen, actor, "read", trg="who")
         rows = (row for row in store.case_records(actor.organisation, case) if not _by_itself(row))
         looks = [look_of(row) for row in (*rows, *store.looks(actor.organisation, case))]
-        return sorted(looks, key=lambda one: (one.at, one.record))
+        return self._known(actor, sorted(looks, key=lambda one: (one.at, one.record)))
 
     def sample(self, actor: Actor, *, count: int, seed: int | None, since: datetime | None) -> Sample:
         desk, store, organisation = self.desk, self.files.store, actor.organisation
@@ -159,9 +169,9 @@ class Oversight:
         chosen = [found[id] for id in drawn(seed, found, count)]
         drew = {"seed": seed, "count": count, "upto": upto, **({"since": first} if first is not None else {})}
         desk.looks("sample", dict.fromkeys(one.case for one in chosen if one.case is not None), actor, now, smp=drew)
-        return Sample(seed, upto, first, len(found), tuple(chosen))
+        return Sample(seed, upto, first, len(found), tuple(self._known(actor, chosen)))
 
-    def openings(self, actor: Actor) -> list[Announced]:
+    def openings(self, actor: Actor, *, reveal: bool = False) -> list[Announced]:
         desk, store, organisation = self.desk, self.files.store, actor.organisation
         desk.vouched(actor)
         now = self.files.clock()
@@ -170,15 +180,25 @@ class Oversight:
         self._only(glass.announce if glass is not None else (), actor, "openings")
         rows = [row for row in store.deadlines(organisation) if row.run == row.case]
         grounds = desk.listed((row.case for row in rows), actor, now, "work")
-        desk.looks("openings", grounds, actor, now)
-        return [self._announced(organisation, row.case, row.deadline) for row in rows if row.case in grounds]
+        for no in may_reveal(self.files.library, (), (), actor) if reveal else ():
+            desk.refuse(actor, now, "openings", None, no)
+        desk.looks("openings", grounds, actor, now, **({"fld": [WHY]} if reveal else {}))
+        known = identities(self.files, organisation, grounds)
+        return [
+            self._announced(organisation, row.case, row.deadline, known[row.case], reveal=reveal)
+            for row in rows
+            if row.case in grounds
+        ]
 
-    def _announced(self, organisation: str, case: str, deadline: str) -> Announced:
+    def _announced(
+        self, organisation: str, case: str, deadline: str, identity: IdentityView, *, reveal: bool
+    ) -> Announced:
         of = deadline.partition(".")[2]
         row = next(self.files.store.case_records(organisation, case, after=int(of) - 1))
         event = self.files.event(row, organisation, case)
         said = event.head.get("set", {})
         why = (event.body or {}).get("reason")
+        hidden = identity.protected and not reveal and why is not None
         return Announced(
             case=case,
             opening=of,
@@ -187,8 +207,15 @@ class Oversight:
             at=event.head["at"],
             until=said.get("until", ""),
             due=said.get("due", ""),
-            why=why if isinstance(why, str) else None,
+            why=why if isinstance(why, str) and not hidden else None,
+            identity=identity,
+            hidden=hidden,
         )
+
+    def _known(self, actor: Actor, looks: Sequence[Look]) -> list[Look]:
+        """The looks, each with what the file of its case knows of the person."""
+        known = identities(self.files, actor.organisation, (one.case for one in looks if one.case is not None))
+        return [replace(one, identity=known.get(one.case or "")) for one in looks]
 
     def _only(self, roles: Sequence[str], actor: Actor, what: str, case: str | None = None) -> None:
         if not actor.roles & set(roles):

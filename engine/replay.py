@@ -16,8 +16,9 @@ from stegvis.routines.text import Text
 
 from .decide import decide, rules_of
 from .evolve import evolve
-from .handoffs import protected_fact
+from .identity import HANDED
 from .instants import moment_of
+from .persons import IdentityView
 from .values import Actor, Case, Command, Denied, Event, Facts, HandOffHead, Head, Message
 
 Verdict: TypeAlias = Literal["reproduced", "attested", "undecidable", "divergent"]
@@ -81,6 +82,8 @@ class Replay:
     steps: tuple[Step, ...]
     state: Mapping[str, str]
     faults: tuple[tuple[int, str], ...]
+    identity: IdentityView
+    """What the file knows of the person's protected identity; stands first in every view."""
 
     @property
     def sound(self) -> bool:
@@ -231,8 +234,6 @@ def _command(library: Library, case: Case | None, event: Event) -> tuple[Command
         case "handoff.answered":
             hof = head.get("hof")
             message = _message(head, hof, facts) if hof is not None else None
-            if message is not None and protected_fact(library.by_digest[head["def"]]) in facts:
-                message = message._replace(protected_identity="yes")
             return Command(kind="answered", trigger="answered", message=message, **common), actor
         case "case.change":
             said = {**facts, **cast("Mapping[str, object]", head.get("set", {}))}
@@ -265,7 +266,7 @@ def _message(head: Head, hof: HandOffHead, facts: Facts) -> Message:
         receiver=head["org"],
         basis=head.get("basis", ["none"])[0],
         at=hof.get("at", head["at"]),
-        protected_identity="unknown",
+        protected_identity=str(facts.get(HANDED, "unknown")),
         routine=head["rtn"],
         about=hof.get("about"),
         status=hof.get("status"),

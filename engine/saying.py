@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from stegvis.routines.condition import Condition
-from stegvis.routines.form import Field
+from stegvis.routines.form import Field, Value
 from stegvis.routines.library import Library
 from stegvis.routines.rules import Rules
 from stegvis.routines.text import Lang, Text, Words, fill
@@ -55,3 +55,18 @@ def say_left(due: str, now: datetime, words: Words) -> Text:
     side, count = ("left", minutes) if minutes >= 0 else ("late", -minutes)
     unit, size = ("days", 1440) if count >= 2 * 1440 else ("hours", 60) if count >= 2 * 60 else ("minutes", 1)
     return fill(words[f"guide.{side}_{unit}"], {"count": count // size})
+
+
+def say_value(field: Field, value: Value, words: Words) -> Text:
+    """An answer in words, as its form says it."""
+    if field.type == "boolean":
+        return words["guide.yes" if value is True else "guide.no"]
+    if field.type == "choice" and field.of is not None:
+        chosen = [field.of[str(one)] for one in (value if isinstance(value, list | tuple) else [value])]
+        return Text.model_construct(
+            sv=", ".join(one("sv") for one in chosen), en=", ".join(one("en") for one in chosen)
+        )
+    if field.type == "list" and isinstance(value, list | tuple):
+        return fill(words["guide.rows"], {"count": len(value)})
+    said = say_instant(str(value)) if field.type == "instant" else str(value)
+    return Text.model_construct(sv=said, en=said)

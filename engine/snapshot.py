@@ -12,6 +12,7 @@ from stegvis.routines.rules import Rules
 from .access import access_json, access_of
 from .clocks import next_stop
 from .decide import rules_of
+from .persons import persons_json, persons_of
 from .ports import CaseRow, DeadlineRow, Loaded, RunRow, Sealer
 from .values import Case, Due, Facts, Origin, Pending, Run, Sent
 
@@ -89,7 +90,8 @@ def case_of(loaded: Loaded, sealer: Sealer, log: str, organisation: str) -> Case
     if shared.get("shape") != SHAPE or len(runs) < len(opened):
         return None
     acute, access = cast("bool", shared["acute"]), access_of(cast("Mapping[str, object]", shared.get("access", {})))
-    return Case(row.case, organisation, row.version, row.at, row.actor, acute, runs, access)
+    identity, channels = persons_of(cast("Mapping[str, object]", shared.get("persons", {})))
+    return Case(row.case, organisation, row.version, row.at, row.actor, acute, runs, access, identity, channels)
 
 
 def case_row(case: Case, head: bytes, sealer: Sealer, log: str) -> CaseRow:
@@ -98,13 +100,17 @@ def case_row(case: Case, head: bytes, sealer: Sealer, log: str) -> CaseRow:
     access = access_json(case.access)
     if access:
         shared["access"] = access
+    persons = persons_json(case.identity, case.channels)
+    if persons:
+        shared["persons"] = persons
     cell = sealer.seal(log, case.id, canonical(shared), _shared(log, case.id))
     return CaseRow(case.id, case.version, head, case.at, case.actor, cell)
 
 
 def same_shared(one: Case, other: Case) -> bool:
     """Whether what the runs share is the very same, so that its cell can stay as it was sealed."""
-    return one.acute is other.acute and one.access is other.access
+    same = one.acute is other.acute and one.access is other.access
+    return same and one.identity is other.identity and one.channels is other.channels
 
 
 def _shared(log: str, case: str) -> bytes:

@@ -11,6 +11,8 @@ from typing import Any, Literal, NamedTuple, NotRequired, Required, TypeAlias, T
 from stegvis.routines.form import Value
 from stegvis.routines.text import Text
 
+from .persons import Channel, Identity
+
 Facts: TypeAlias = Mapping[str, Value]
 
 
@@ -172,6 +174,10 @@ class Case(NamedTuple):
     acute: bool
     runs: Mapping[str, Run]
     access: Access = Access()
+    identity: Identity | None = None
+    """What was last looked up on the person's protected identity; as shown to somebody, what the whole file knows."""
+    channels: Mapping[str, Channel] = {}
+    """Person -> how they may be reached. Left out of what is shown; asked for person by person."""
 
 
 class Message(NamedTuple):

@@ -27,7 +27,11 @@ ROW_LIMIT = 50
 
 
 class Field(Model):
-    """One question. ``see`` names the roles that may read the answer; empty means everyone who may read the run."""
+    """One question. ``see`` names the roles that may read the answer; empty means everyone who may read the run.
+
+    ``locates``: whether the answer could lead to the person (vistelse, skola, telefon). Free text can hold anything, so
+    it does unless the definition says that it does not; other answers do where it says so.
+    """
 
     type: Kind
     title: Text
@@ -39,6 +43,7 @@ class Field(Model):
     when: str | dict[str, Any] | None = None
     part: Part = "fact"
     secrecy: Name = "ordinary"
+    locates: bool | None = None
     see: tuple[Name, ...] = ()
     feeds_from: Annotated[FactName | None, Limits(alias="from")] = None
     past: bool = False
@@ -299,6 +304,11 @@ def fact_type(field: Field) -> FactType:
     """What a guard may ask of the field's answer."""
     rows = {name: fact_type(column) for name, column in (field.rows or {}).items()}
     return FactType(kind=field.type, options=tuple(field.of or ()), rows=rows, multiple=field.multiple)
+
+
+def locates(field: Field) -> bool:
+    """Whether an answer could lead to the person, and is hidden by default where the identity is protected."""
+    return field.locates if field.locates is not None else field.type == "text"
 
 
 def protected_fields(fields: Mapping[str, Field]) -> Sequence[str]:

@@ -20,6 +20,7 @@ from .errors import NotFound
 from .findings import BadDefinition
 from .law import LawBook, load_law
 from .orders import ORDERS, Access, AccessOrder, Order, load_order
+from .persons import PersonsOrder
 from .registers import Contacts, Organisations, Roles, load_contacts, load_organisations, load_roles
 from .rules import Builtin, Rules, compile_routine
 from .sources import Sources, builtin_of, words_of
@@ -50,6 +51,11 @@ class Library:
         found = self.organisations.organisations.get(organisation)
         order = cast("AccessOrder", self.orders["access"].says)
         return order.kinds.get(found.kind) if found is not None else None
+
+    @property
+    def persons(self) -> PersonsOrder:
+        """What is noted of persons, and who may be shown what could lead to a protected one."""
+        return cast("PersonsOrder", self.orders["persons"].says)
 
     def routine(self, name: str, on: date) -> Rules:
         """The version of a routine under which runs are opened on that day.

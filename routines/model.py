@@ -134,6 +134,7 @@ class Transition(Model):
     four_eyes: FourEyes | None = None
     complete_later: bool = False
     contacts_family: bool = False
+    reaches_person: bool = False
     irreversible: bool = False
     handoff: HandOff | None = None
     revokes: Name | None = None
@@ -240,6 +241,24 @@ class Receives(Model):
     protected_identity: Name | None = None
 
 
+class ContactPlan(Model):
+    """Where the routine records who in the family may be contacted (kontaktbeslut).
+
+    ``each``: a list with a decision for each person, its columns ``person``, ``who`` and ``decision``. ``home``:
+    answers about the home as a whole, each with the answers to show beside it; the latest holds. ``open``: the choice
+    that opens. ``named``: other answers that name family. ``review``: the deadline until which a decision holds.
+    """
+
+    each: FactName | None = None
+    person: Name = "person"
+    who: Name | None = None
+    decision: Name = "decision"
+    home: dict[FactName, tuple[FactName, ...]] = {}
+    open: Name
+    named: tuple[FactName, ...] = ()
+    review: Name | None = None
+
+
 class Property(Model):
     """What must hold on every path; proved when the definition is read."""
 
@@ -259,7 +278,10 @@ class Retention(Model):
 
 
 class Routine(Model):
-    """One routine (rutin)."""
+    """One routine (rutin).
+
+    ``protected_identity`` is the answer that says whether the identity of the person it is about is protected.
+    """
 
     format: Literal[1]
     routine: Name
@@ -272,6 +294,7 @@ class Routine(Model):
     subject: Literal["child", "adult", "person"]
     opens: Annotated[Transition, Limits(alias="open")]
     receives: Receives | None = None
+    protected_identity: FactName | None = None
     states: Annotated[dict[Name, State], Limits(min_length=1)]
     shared: dict[Name, Shared] = {}
     forms: dict[Name, Form] = {}
@@ -279,6 +302,7 @@ class Routine(Model):
     derived: dict[Name, Derived] = {}
     deadlines: dict[Name, Deadline] = {}
     acute: Acute | None = None
+    contacts: ContactPlan | None = None
     correct: Correction
     retention: Retention
     properties: tuple[Property, ...] = ()

@@ -15,6 +15,7 @@ from .delegation import DelegationOrder
 from .digests import canonical, digest
 from .law import checked
 from .party import PartyOrder
+from .persons import PersonsOrder
 from .text import Model, Name
 
 Unit: TypeAlias = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.:-]{0,127}$")]
@@ -94,11 +95,28 @@ class AccessOrder(Model):
 
 
 CHANGES = frozenset(
-    {"name", "unname", "stand_in", "end_stand_in", "bias", "break_glass", "see_opening", "apart", "omit"}
+    {
+        "name",
+        "unname",
+        "stand_in",
+        "end_stand_in",
+        "bias",
+        "break_glass",
+        "see_opening",
+        "apart",
+        "omit",
+        "identity",
+        "channel",
+    }
 )
 """The changes of a whole case that an order governs; what each does stands in the engine."""
 
-ORDERS: Mapping[str, type[Model]] = {"access": AccessOrder, "delegation": DelegationOrder, "party": PartyOrder}
+ORDERS: Mapping[str, type[Model]] = {
+    "access": AccessOrder,
+    "delegation": DelegationOrder,
+    "party": PartyOrder,
+    "persons": PersonsOrder,
+}
 """The model of each order, by the name of its file."""
 
 

@@ -14,6 +14,7 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 
 from .model import Duration, Trigger
 from .periods import period
+from .persons import Level
 from .text import FactName, Model, Name, Text
 
 Reference: TypeAlias = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.:-]{0,127}$")]
@@ -94,8 +95,11 @@ class Seen(Then):
 
     ``refused``: every reason, no more and no less; left out, the step must succeed. ``open`` and ``closed``: steps in
     the guide, the closed ones with every reason. ``sees`` and ``not_sees``: facts. ``shows`` and ``hides``: words that
-    somebody wrote. ``cites``: step -> the citation that stands beside it. ``corrected``: fact shown as corrected -> all
-    the steps that had rested on the old answer. ``listed``: whether the case stands on the list that was read.
+    somebody wrote. ``cites``: step -> the citation that stands beside it. ``identity``: what stands first in the guide.
+    ``hidden``: facts that are held back because they could lead to the person. ``reach``: person -> whether there is a
+    safe way to reach them. ``contact``: person, or ``home``, -> what the contact plan says. ``corrected``: fact shown
+    as corrected -> all the steps that had rested on the old answer. ``listed``: whether the case stands on the list
+    that was read.
     """
 
     refused: Annotated[tuple[Name | Code, ...], Limits(min_length=1)] | None = None
@@ -106,6 +110,10 @@ class Seen(Then):
     not_sees: tuple[FactName, ...] = ()
     shows: tuple[Planted, ...] = ()
     hides: tuple[Planted, ...] = ()
+    identity: Level | None = None
+    hidden: tuple[FactName, ...] = ()
+    reach: dict[Reference, bool] = {}
+    contact: dict[Reference, Literal["may", "may_not", "undecided", "overdue"]] = {}
     cites: dict[Trigger, Annotated[str, StringConstraints(min_length=1, max_length=200)]] = {}
     corrected: dict[FactName, tuple[Trigger, ...]] = {}
 
@@ -204,9 +212,10 @@ class Lists(Acting):
 
 
 class Look(Acting):
-    """Looks at the guide."""
+    """Looks at the guide; ``reveal``: answers to show though they could lead to a protected person."""
 
     look: Literal[True]
+    reveal: tuple[FactName, ...] = ()
 
 
 class Deliver(Step):

@@ -191,7 +191,7 @@ def _answers(step: Step) -> object:
     if isinstance(step, Correct):
         return step.correct
     if isinstance(step, Change):
-        return step.reason
+        return [step.reason, step.form]
     return step.form if isinstance(step, Open | Take) else None
 
 
@@ -235,4 +235,5 @@ def _outcome(naming: _Naming, names: Names, library: Library, path: Path, then: 
         for fact, steps in then.corrected.items():
             naming.each("step", names.steps | {OPEN}, (*path, "corrected", fact), steps)
         naming.each("fact", names.facts, (*path, "sees"), then.sees)
+        naming.each("fact", names.facts, (*path, "hidden"), then.hidden)
         naming.each("fact", names.facts, (*path, "not_sees"), then.not_sees)

@@ -18,6 +18,7 @@ from .law import LawBook
 from .model import Routine
 from .orders import AccessOrder
 from .party import PartyOrder
+from .persons import PersonsOrder
 from .registers import Contacts, Organisations, Roles, Terms
 from .text import Model, Text
 
@@ -63,6 +64,7 @@ FILES: Mapping[str, type[BaseModel]] = {
     "law": LawBook,
     "organisations": Organisations,
     "party": PartyOrder,
+    "persons": PersonsOrder,
     "roles": Roles,
     "routine": Routine,
     "terms": Terms,

@@ -5,7 +5,7 @@ from pathlib import Path
 from stegvis.engine.oversight import Announced, Look
 from stegvis.engine.saying import say_instant
 
-from .desk import Desk, actor, desk, instant
+from .desk import Desk, actor, desk, instant, short
 from .forms import answers, fresh_key
 from .options import ACTING, GOOD, Acting, Answers
 
@@ -67,8 +67,10 @@ def _look(at: Desk, one: Look) -> str:
     roles = at.library.roles.roles
     role = roles[one.role].title(at.screen.lang) if one.role in roles else one.role
     ground = at.screen.word(f"ground.{one.ground}") if one.ground is not None else ""
+    first = f"{short(at, one.identity)} " if one.identity is not None else ""
     return (
-        at.screen.word(
+        first
+        + at.screen.word(
             "look_line",
             when=say_instant(one.at),
             kind=at.screen.word(f"look.{one.kind}"),
@@ -82,10 +84,10 @@ def _look(at: Desk, one: Look) -> str:
     )
 
 
-def openings(*, acting: Acting = ACTING) -> int:
+def openings(*, reveal: bool = False, acting: Acting = ACTING) -> int:
     """Show the emergency openings that wait to be looked at."""
     with desk(acting) as at:
-        found = at.engine.openings(actor=actor(acting, at.library))
+        found = at.engine.openings(actor=actor(acting, at.library), reveal=reveal)
         at.screen.document({"openings": found})
         if not found:
             at.screen.say("openings_none")
@@ -95,9 +97,12 @@ def openings(*, acting: Acting = ACTING) -> int:
 
 
 def _opening(at: Desk, one: Announced) -> list[str]:
-    why = one.why if one.why is not None else at.screen.word("opening_erased")
+    missing = at.screen.word("opening_hidden" if one.hidden else "opening_erased")
+    why = one.why if one.why is not None else missing
     return [
-        at.screen.word("opening_line", when=say_instant(one.at), who=one.actor, unit=one.unit, case=one.case),
+        short(at, one.identity)
+        + " "
+        + at.screen.word("opening_line", when=say_instant(one.at), who=one.actor, unit=one.unit, case=one.case),
         at.screen.word("opening_why", why=why),
         at.screen.word("opening_due", due=say_instant(one.due), opening=one.opening),
     ]

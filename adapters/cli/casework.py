@@ -38,10 +38,12 @@ def open_(
         )
 
 
-def guide(case: str, /, *, run: str | None = None, how: How = "read", acting: Acting = ACTING) -> int:
+def guide(
+    case: str, /, *, run: str | None = None, how: How = "read", reveal: tuple[str, ...] = (), acting: Acting = ACTING
+) -> int:
     """Show what stands on the screen."""
     with desk(acting) as at:
-        shown = at.engine.guide(case, actor=actor(acting, at.library), run=run, how=how)
+        shown = at.engine.guide(case, actor=actor(acting, at.library), run=run, how=how, reveal=reveal)
         at.screen.document({"guide": shown.json(), "digest": shown.digest})
         at.screen.lines(shown.text(at.screen.lang).splitlines())
         at.screen.line()

@@ -2,14 +2,14 @@
 
 from datetime import datetime
 
+from stegvis.engine.answers import Waiting
 from stegvis.engine.engine import now_utc
 from stegvis.engine.instants import moment_of, text_of
-from stegvis.engine.ports import DeadlineRow
 from stegvis.engine.saying import say_instant, say_left
 from stegvis.routines.errors import BadInput
 from stegvis.routines.text import Text, plain
 
-from .desk import Desk, actor, desk, instant
+from .desk import Desk, actor, desk, instant, short
 from .options import ACTING, GOOD, KEPT, Acting, Kept
 
 
@@ -29,10 +29,11 @@ def due(*, until: str | None = None, acting: Acting = ACTING) -> int:
         return GOOD
 
 
-def _line(at: Desk, row: DeadlineRow, title: Text, now: datetime) -> str:
+def _line(at: Desk, row: Waiting, title: Text, now: datetime) -> str:
     left = say_left(row.due, now, at.library.words)
     when = say_instant(row.due)
-    return at.screen.word("due_line", what=title, when=when, left=left, case=row.case, deadline=row.deadline)
+    line = at.screen.word("due_line", what=title, when=when, left=left, case=row.case, deadline=row.deadline)
+    return f"{short(at, row.identity)} {line}"
 
 
 def _ran(at: Desk, ran: str | None) -> str:
@@ -42,7 +43,7 @@ def _ran(at: Desk, ran: str | None) -> str:
     return words["guide.clock"](lang).replace("{when}", say_instant(ran))
 
 
-def _title(at: Desk, organisation: str, row: DeadlineRow) -> Text:
+def _title(at: Desk, organisation: str, row: Waiting) -> Text:
     """What the deadline is called in the rules that its run is pinned to."""
     loaded = at.store.load(organisation, row.case)
     pinned = next((run.rules for run in loaded.runs if run.run == row.run), None) if loaded is not None else None

@@ -23,6 +23,7 @@ from .screen import Screen, language
 
 if TYPE_CHECKING:
     from stegvis.engine.desk import Telling
+    from stegvis.engine.persons import IdentityView
 
     from ..sql import SqlStore
 
@@ -165,6 +166,11 @@ def _environment() -> dict[str, object]:
     if not isinstance(said, dict):
         raise BadInput("bad_actor")
     return cast("dict[str, object]", said)
+
+
+def short(at: Desk, identity: "IdentityView") -> str:
+    """The word on a protected identity that stands first in a line of a list."""
+    return at.library.words[f"identity.short.{identity.level}"](at.screen.lang)
 
 
 def instant(text: str | None, option: str) -> datetime | None:

@@ -29,6 +29,7 @@ def replay(case: str, /, *, acting: Acting = ACTING) -> int:
 def replay_json(found: Replay) -> dict[str, object]:
     """A case judged anew, as JSON values."""
     return {
+        "identity": found.identity,
         "case": found.case,
         "sound": found.sound,
         "state": found.state,
@@ -38,7 +39,8 @@ def replay_json(found: Replay) -> dict[str, object]:
 
 
 def replay_lines(found: Replay, screen: Screen) -> Iterator[str]:
-    """Every step with its verdict, then whether the log hangs together."""
+    """What is known of the person's identity, every step with its verdict, then whether the log hangs together."""
+    yield found.identity.says(screen.lang)
     for step in found.steps:
         yield _step_line(step, screen)
         for one in step.changed:

@@ -224,7 +224,7 @@ class Witness:
         if hof is not None and hof["dir"] == "received":
             return {}
         sends = attempt.way.kind in {"step", "approve"} and bool(run.state)
-        parcel = _parcel(run, attempt) if sends else None
+        parcel = _parcel(run, attempt, self._flag(run, plain.seen(run, attempt))) if sends else None
         assert (parcel is None) == (hof is None), "a hand-off and its record do not go together"
         if parcel is None or hof is None:
             return {}
@@ -236,6 +236,17 @@ class Witness:
         elif parcel.status == "revoked":
             run.revoked.add(parcel.about)
         return {f"status.{step.revokes or attempt.way.base}": parcel.status or "sent"}
+
+    def _flag(self, run: PlainRun, facts: Facts) -> str:
+        """What the whole file says of a protected identity, the more careful answer first."""
+        mine = [one for one in self.runs.values() if (one.organisation, one.case) == (run.organisation, run.case)]
+        said: list[Value] = []
+        for one in mine:
+            known = facts if one is run else one.facts
+            asked = one.routine.protected_identity
+            said += [known[name] for name in (asked, "identity.handed") if name is not None and name in known]
+        words = [_word(one) for one in said]
+        return "yes" if "yes" in words else "no" if words and set(words) == {"no"} else "unknown"
 
     def _receiver(self, run: PlainRun, kind: str | None, parcel: Parcel) -> str:
         if kind is not None:
@@ -254,13 +265,15 @@ class Witness:
             about = hof.get("about", "")
             assert about in self.receipts, "a reply arrived that nobody sent"
             self.receipts.remove(about)
-            parcel = Parcel("reply", hof["org"], about, "received", "unknown", {})
+            parcel = Parcel("reply", hof["org"], about, "received", self.parcels[about].flag, {})
         facts = {name: value for name, value in parcel.facts.items() if name.partition(".")[2] in run.routine.handed}
         mine = next((step for step, id in run.sent if id == parcel.about), None)
         if mine is None and parcel.status is not None and run.origin == parcel.about:
             mine = "open"
         if mine is not None and parcel.status is not None and parcel.about not in run.revoked:
             facts[f"status.{mine}"] = parcel.status
+        if parcel.flag == "yes":
+            facts["identity.handed"] = "yes"
         given = cast("Facts", (event.body or {}).get("facts", {}))
         assert given == facts, "a reply did not bring what was sent"
         run.facts.update(given)
@@ -371,22 +384,26 @@ def _arrived(routine: Routine, parcel: Parcel, at: str) -> dict[str, Value]:
     return facts
 
 
-def _parcel(run: PlainRun, attempt: Attempt) -> Parcel | None:
-    """What a step should send."""
+def _word(said: Value) -> str:
+    return said if isinstance(said, str) else {True: "yes", False: "no"}.get(cast("bool", said), "unknown")
+
+
+def _parcel(run: PlainRun, attempt: Attempt, known: str) -> Parcel | None:
+    """What a step should send; ``known`` is what the file says of the identity of the person it is about."""
     step, facts = attempt.way.step, plain.seen(run, attempt)
     latest = {name: id for name, id in run.sent}  # noqa: C416 - the later of the same name wins
     if step.handoff is not None:
         hand = step.handoff
-        said = facts.get(hand.protected_identity or "")
-        flag = said if isinstance(said, str) else {True: "yes", False: "no"}.get(cast("bool", said), "unknown")
+        another = hand.protected_identity not in {None, run.routine.protected_identity}
+        flag = _word(facts.get(hand.protected_identity or "")) if another else known
         carried = plain.carried(hand.carries, facts)
         about = latest[hand.about] if hand.about is not None else None
         return Parcel(hand.kind, run.organisation, about, None, flag, carried)
     if step.reply is not None and run.origin is not None:
         carried = {f"handed.{name}": value for name, value in plain.carried(step.reply.carries, facts).items()}
-        return Parcel("reply", run.organisation, run.origin, step.reply.status, "unknown", carried)
+        return Parcel("reply", run.organisation, run.origin, step.reply.status, known, carried)
     if step.revokes is not None:
-        return Parcel("reply", run.organisation, latest[step.revokes], "revoked", "unknown", {})
+        return Parcel("reply", run.organisation, latest[step.revokes], "revoked", known, {})
     return None
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 
 from ..condition import BadCondition
 from ..facttypes import Kind
-from ..model import EVERYONE, HERE, OPEN, Start
+from ..model import EVERYONE, HERE, OPEN, ContactPlan, Start
 from .page import Page, Path, Rule
 from .places import Step, Subject, World, conditions
 
@@ -198,6 +198,7 @@ def _rest(about: Subject) -> None:
                     page.value("acute-elsewhere", ("acute", "routine"), name=routine.acute.routine, organisation=kind)
     if routine.receives is not None:
         _receives(about)
+    _persons(about)
     steps = compiled(about)
     for number, one in enumerate(routine.properties):
         path: Path = ("properties", number)
@@ -224,10 +225,50 @@ def _receives(about: Subject) -> None:
     if receives.arrived is not None:
         fact(about, ("receives", "arrived"), f"{form}.{receives.arrived}", ("instant",))
     if receives.protected_identity is not None:
-        name = f"{form}.{receives.protected_identity}"
-        path = ("receives", "protected_identity")
-        if fact(about, path, name, ("choice",)) and not set(about.scope[name].options) >= _FLAG:
-            about.page.value("fact-type", path, name=name, kind="choice", expected="yes, no, unknown")
+        _flag(about, ("receives", "protected_identity"), f"{form}.{receives.protected_identity}")
+
+
+def _persons(about: Subject) -> None:
+    """What the routine says of persons."""
+    if about.routine.contacts is not None:
+        _contacts(about, about.routine.contacts)
+    if about.routine.protected_identity is not None:
+        _flag(about, ("protected_identity",), about.routine.protected_identity, ("choice", "boolean"))
+
+
+def _contacts(about: Subject, plan: ContactPlan) -> None:
+    """Decisions on contact are choices among which one opens, and everybody named is named by reference."""
+    top: Path = ("contacts",)
+    if plan.each is not None and fact(about, (*top, "each"), plan.each, ("list",)):
+        columns = about.scope[plan.each].rows
+        wanted: dict[str, tuple[str, Kind]] = {"person": (plan.person, "person"), "decision": (plan.decision, "choice")}
+        if plan.who is not None:
+            wanted["who"] = (plan.who, "choice")
+        for key, (name, kind) in wanted.items():
+            if name not in columns:
+                about.page.value("fact-unknown", (*top, key), name=f"{plan.each}.{name}")
+            elif columns[name].kind != kind:
+                about.page.value("fact-type", (*top, key), name=name, kind=columns[name].kind, expected=kind)
+            elif key == "decision" and plan.open not in columns[name].options:
+                about.page.value("fact-type", (*top, "open"), name=name, kind=kind, expected=plan.open)
+    for home, more in plan.home.items():
+        if fact(about, (*top, "home", home), home, ("choice",)) and plan.open not in about.scope[home].options:
+            about.page.value("fact-type", (*top, "home", home), name=home, kind="choice", expected=plan.open)
+        for number, one in enumerate(more):
+            fact(about, (*top, "home", home, number), one)
+    for number, one in enumerate(plan.named):
+        fact(about, (*top, "named", number), one, ("person", "list"))
+    if plan.review is not None:
+        _known(about.page, "deadline-unknown", (*top, "review"), plan.review, about.routine.deadlines)
+
+
+def _flag(about: Subject, path: Path, name: str, kinds: tuple[Kind, ...] = ("choice",)) -> None:
+    """A question whose answers are those that a hand-off can carry."""
+    if not fact(about, path, name, kinds):
+        return
+    asked = about.scope[name]
+    if asked.kind == "choice" and not set(asked.options) >= _FLAG:
+        about.page.value("fact-type", path, name=name, kind="choice", expected="yes, no, unknown")
 
 
 def _unique(about: Subject) -> None:
@@ -242,7 +283,7 @@ def _unique(about: Subject) -> None:
         _once(page, [(("states", name, "never", n, "id"), never.id) for n, never in enumerate(state.never)])
     for name in routine.states.keys() & {HERE}:
         page.key("name-reserved", ("states", name), name=name)
-    for name in routine.forms.keys() & {*about.world.builtin.forms, "handed", "status"}:
+    for name in routine.forms.keys() & {*about.world.builtin.forms, "handed", "status", "identity"}:
         page.key("name-reserved", ("forms", name), name=name)
     _once(page, [(("properties", n, "id"), one.id) for n, one in enumerate(routine.properties)])
     _steps_once(about)

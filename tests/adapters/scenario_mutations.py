@@ -170,3 +170,17 @@ class _Wrong:
             yield (other, len(there) - 1), _Put(((other,), there))
 
     _sees = _not_sees = _shows = _hides = _turned
+
+    def _identity(self, key: str, value: str, then: Then) -> Iterator[Change]:
+        yield (key,), _Put(((key,), "none" if value != "none" else "stated"))
+
+    def _hidden(self, key: str, value: list[str], then: Then) -> Iterator[Change]:
+        yield (key, len(value)), _Put(((key,), [*value, "first.child"]))
+
+    def _reach(self, key: str, value: dict[str, bool], then: Then) -> Iterator[Change]:
+        for person, one in value.items():
+            yield (key, person), _Put(((key, person), not one))
+
+    def _contact(self, key: str, value: dict[str, str], then: Then) -> Iterator[Change]:
+        for person, one in value.items():
+            yield (key, person), _Put(((key, person), "may" if one != "may" else "undecided"))

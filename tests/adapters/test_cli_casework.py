@@ -36,6 +36,7 @@ def reported(file: File) -> tuple[str, str]:
 def test_a_case_is_opened_looked_at_and_moved(file: File) -> None:
     opened = file.say(
         *("open", "lantern", "--set", "account=-", "--set", "born=2012-02-29", "--set", "child=JA", "--person", "p-1"),
+        *("--set", "protected=nej"),
         *("--set", "leaves=2030-05-03T14:30+02:00", "--key", "k-1", "--json"),
         who=COUNSELLOR,
         given=f"{PLANTED}\nTvå rader.\n".encode(),
@@ -93,7 +94,7 @@ def test_the_guide_says_what_the_next_command_needs(file: File) -> None:
 
 
 def test_answers_come_from_a_file_too_and_the_line_goes_before_it(file: File, tmp_path: Path) -> None:
-    case, answers = file.open(), tmp_path / "answers.json"
+    case, answers = file.open("--set", "protected=nej"), tmp_path / "answers.json"
     answers.write_text(
         json.dumps({"flame": "low", "wind": 3, "smoke": "lite", "seen": [{"who": "p-2"}, {"who": "p-3"}]})
     )

@@ -13,7 +13,7 @@ def file(tmp_path: Path) -> File:
 
 
 def test_a_draft_is_saved_as_it_is_shown_and_taken(file: File) -> None:
-    case = file.open()
+    case = file.open("--set", "protected=nej")
     said = file.say("draft", case, "look", "--set", f"smoke={PLANTED}", "--set", "wind=many", who=COUNSELLOR)
     assert (said.exit, said.err) == (0, "")
     assert PLANTED not in said.out

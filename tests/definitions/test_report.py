@@ -852,7 +852,7 @@ def test_of_two_officers_at_once_the_second_is_told_that_the_case_has_moved() ->
 
 def test_the_reporters_name_is_seen_by_those_who_work_with_the_report_alone() -> None:
     desk = Desk()
-    desk.receive(reporter_danger="yes")
+    desk.receive(reporter_danger="yes", protected_identity="no")
     assert "Kuratorn Kim" in desk.guide(INTAKE).text("sv")
     board = officer("b-1", "board_on_call")
     assert "Kuratorn Kim" not in desk.guide(board).text("sv")

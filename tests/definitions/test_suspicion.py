@@ -99,7 +99,9 @@ class Story:
         self.now += timedelta(**time)
 
     def case(self, actor: Actor = COUNSELLOR, case: str | None = None) -> Case:
-        return self.engine.case(case or self.id, actor=actor)
+        held = self.engine.files.case(actor.organisation, case or self.id)
+        assert held is not None
+        return held.case
 
     def run(self, routine: str = "suspicion") -> Run:
         return next(run for run in self.case().runs.values() if run.routine == routine)
@@ -479,6 +481,8 @@ def test_a_teacher_does_not_see_the_words_the_pupil_told_the_counsellor() -> Non
     story = Story()
     story.opens()
     story.take(COUNSELLOR, "talk", TALK)
+    looked_up = {"level": "none", "checked": "2026-03-01", "source": "population_register"}
+    story.engine.change(story.id, "identity", actor=COUNSELLOR, key=story.key(), form=looked_up)
     assert WORDS in story.shows(COUNSELLOR)
     assert WORDS not in story.shows(TEACHER)
 

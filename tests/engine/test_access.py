@@ -208,7 +208,7 @@ def test_breaking_the_glass_lets_in_for_a_time_and_stands_on_the_managers_list(w
         change(world, case, "break_glass", FAR, reason=" ")
     change(world, case, "break_glass", FAR, reason="Jourfall, ingen annan nås")
     assert world.engine.guide(case, actor=FAR).case == case
-    (one,) = world.engine.openings(actor=BOSS)
+    (one,) = world.engine.openings(actor=BOSS, reveal=True)
     assert (one.case, one.actor, one.unit, one.why) == (case, FAR.id, FAR.unit, "Jourfall, ingen annan nås")
     assert one.until == text_of(world.clock() + timedelta(hours=2))
     assert codes(lambda: world.engine.openings(actor=FAR)) == ["role"]

@@ -14,7 +14,7 @@ from stegvis.engine.values import Actor, Head
 
 from .orders import ordered
 from .plays import Player
-from .toys import ACTORS, HEAD, KURATOR, LEADER, SCHOOL, SOCIAL, WORKER, Data, World, toys
+from .toys import ACTORS, HEAD, KURATOR, LEADER, SCHOOL, SOCIAL, WORKER, Data, World, asking_toys, toys
 
 LOOK = {"flame": "low", "wind": 3, "smoke": "tjock"}
 
@@ -231,8 +231,8 @@ def test_an_answer_that_a_later_step_gives_anew_is_no_corrected_one() -> None:
 
 
 def test_replay_shows_both_answers_to_who_may_read_them() -> None:
-    world = World()
-    case = world.lantern(account="Vi såg lyktan.")
+    world = World(asking_toys())
+    case = world.lantern(account="Vi såg lyktan.", protected=False)
     (opened,) = world.store.case_records(SCHOOL, case)
     correct(world, case, {"first.born": "2013-01-01", "first.account": "Vi såg en lykta."})
     first, second = world.engine.replay(case, actor=KURATOR).steps

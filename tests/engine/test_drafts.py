@@ -35,6 +35,7 @@ from .toys import (
     WORKER,
     Data,
     World,
+    asked_whether,
     toys,
 )
 
@@ -277,14 +278,16 @@ def test_somebody_else_sees_only_the_answers_that_they_may_read() -> None:
         data["lantern"]["forms"]["look"]["fields"]["smoke"]["see"] = ["school_counsellor"]
         data["alarm"]["forms"]["danger"]["fields"]["what"]["see"] = ["unit_manager"]
 
-    world = World(toys(secret))
-    case, whole = world.lantern(), dict[str, object](LOOK, Alma="y")
+    world = World(toys(secret, asked_whether))
+    case, whole = world.lantern(protected=False), dict[str, object](LOOK, Alma="y")
     begun(world, case, whole)
     show = world.engine.drafts.show
     assert show(case, "look", actor=KURATOR).form == whole
     assert show(case, "look", actor=COLLEAGUE, of=KURATOR.id).form == LOOK
     assert show(case, "look", actor=TEACHER, of=KURATOR.id).form == {"flame": "low", "wind": 3}
     ferry = world.ferry()
+    looked_up = {"level": "none", "checked": "2026-03-01", "source": "authority"}
+    world.engine.change(ferry, "identity", actor=WORKER, key=world.key(), form=looked_up)
     world.engine.draft(ferry, "acute", {"what": "x", "tons": 3}, actor=WORKER)
     assert show(ferry, "acute", actor=MANAGER, of=WORKER.id).form == {"what": "x"}
     assert show(ferry, "acute", actor=LEADER, of=WORKER.id).form == {}

@@ -31,6 +31,7 @@ from .toys import (
     WORKER,
     Data,
     World,
+    asking_toys,
     toys,
 )
 
@@ -43,8 +44,8 @@ def actions(guide: Guide) -> dict[str, Action]:
 
 
 def test_an_answer_is_shown_to_those_who_may_read_it_and_to_nobody_else() -> None:
-    world = World()
-    case = world.lantern(account="Beda såg den")
+    world = World(asking_toys())
+    case = world.lantern(account="Beda såg den", protected=False)
     for actor, sees in ((KURATOR, True), (TEACHER, True), (HEAD, False)):
         guide = world.engine.guide(case, actor=actor)
         assert ("first.account" in [fact.fact for fact in guide.facts]) is sees
@@ -112,8 +113,8 @@ def test_an_alarm_and_a_debt_are_told() -> None:
 
 
 def test_what_awaits_a_second_person_says_so_and_shows_what_was_proposed() -> None:
-    world = World()
-    case = world.lantern()
+    world = World(asking_toys())
+    case = world.lantern(protected=False)
     world.take(case, "put_out", KURATOR, form={"why": "den ryker"})
     guide = world.engine.guide(case, actor=HEAD)
     assert guide.waiting is not None

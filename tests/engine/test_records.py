@@ -119,7 +119,7 @@ def test_the_fields_of_a_record_are_these_and_no_others() -> None:
         "acc actor acute at basis cal case cmd corr cseq def dlg due end from guards gui hap hof hold id law log n nb"
         " ord org owed paid pc person prev purpose qual rec role rtn run seen set step to trg type unit v why"
     )
-    assert " ".join(sorted(access)) == "acc actor at case id log n of org rec role run seen smp trg type unit v why"
+    assert " ".join(sorted(access)) == "acc actor at case fld id log n of org rec role run seen smp trg type unit v why"
     assert set(Head.__annotations__) <= set(chain)
     places: dict[str, type] = {"due": DueChange, "guard": GuardResult, "handoff": HandOffHead}
     places |= {"access_ground": AccessHead, "case_set": CaseSet, "decided": Decided}

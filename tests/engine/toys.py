@@ -82,6 +82,18 @@ def plain_toys() -> Library:
     return toys()
 
 
+def asked_whether(data: dict[str, Data]) -> None:
+    """An edit: the toys ask whether the identity of the person they are about is protected."""
+    data["lantern"]["protected_identity"] = "first.protected"
+    data["watch"]["protected_identity"] = "seen.protected"
+
+
+@lru_cache(maxsize=1)
+def asking_toys() -> Library:
+    """The toys that ask whether an identity is protected."""
+    return toys(asked_whether)
+
+
 class Turned:
     """A clock that stands still until it is turned."""
 
