@@ -6,6 +6,7 @@ from typing import NamedTuple, NoReturn
 
 from stegvis.routines.errors import BadInput, Broken, KeyReused, NotFound, Stale
 from stegvis.routines.form import is_reference
+from stegvis.routines.orders import CHANGES
 
 from . import messages
 from .access import EVERYBODY, Ground, Kept, Purpose, access_head, enter, kept_out, purpose_of
@@ -117,7 +118,14 @@ class Desk:
             return reached.held, reached.now
         if sure and (twin := self._twin(actor, key, asked)) is not None:
             return twin
-        raise self._turned_away(actor, command, case, reached)
+        raise self._turned_away(actor, self._named(command), case, reached)
+
+    def _named(self, command: Command) -> Command:
+        """The command as it may be noted unjudged: a step that no routine has may be any word that somebody wrote."""
+        library = self.files.library
+        steps = (step for one in library.by_digest.values() for moves in one.moves.values() for step in moves)
+        known = command.trigger in {*_OURS, *CHANGES, *library.versions, *steps}
+        return command if known else command._replace(trigger="?")
 
     def _twin(self, actor: Actor, key: str, asked: str) -> Receipt | None:
         """The answer that the key has got, if it has.
@@ -321,8 +329,9 @@ class Desk:
         self, actor: Actor, now: datetime, command: Command, case: str | None, reasons: Sequence[Reason]
     ) -> None:
         safe = case if case is not None and _is_id(case) else None
-        trigger = command.trigger if is_reference(command.trigger) else "?"
-        self.note(actor, "transition.denied", now, case=safe, trg=trigger, why=sorted({one.code for one in reasons}))
+        codes = sorted({one.code for one in reasons})
+        trigger = command.trigger if "unknown_step" not in codes else "?"
+        self.note(actor, "transition.denied", now, case=safe, trg=trigger, why=codes)
 
     def note(self, actor: Actor, kind: str, now: datetime, **more: object) -> None:
         """Write into the access stream, before anything is shown; an unknown organisation has no log to write to."""
@@ -338,6 +347,9 @@ def _receipt(told: AnswerRow, case: Case | None, run: str) -> Receipt:
         told.case, run if moved is not None else "", told.version, moved.state if moved is not None else "", told.record
     )
 
+
+_OURS = frozenset({"correct", "answered", "tick"})
+"""Commands that no definition names."""
 
 _HEX = frozenset("0123456789abcdef")
 

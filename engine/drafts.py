@@ -91,8 +91,8 @@ class Drafts:
         """
         found, _, now = self._desk.seen(case, actor)
         one = self._desk.lookups.run(self._files.library_for(found), found, run, trigger)
-        if not any(trigger in moves for moves in self._rules(found, one).moves.values()):
-            self._unknown_step(found, one, trigger, actor, now)
+        if not self._is_step(found, one, trigger):
+            self._unknown_step(found, one, actor, now)
         written = draft_bytes(form)
         kept = due(self._files.library.law.at(RULE, local_day(now)), now).internal
         log = self._files.origin(actor.organisation)
@@ -115,8 +115,8 @@ class Drafts:
             raise BadInput("not_a_reference", field="of")
         seen = self._desk.seen(case, actor)
         found, now = seen.case, seen.now
-        known = trigger if is_reference(trigger) else "?"
-        self._desk.look(seen, actor, "read", trg=known, of=whose)
+        known = any(self._is_step(found, one, trigger) for one in found.runs.values())
+        self._desk.look(seen, actor, "read", trg=trigger if known else "?", of=whose)
         rows = [row for row in self._kept(actor, now, case=case, whose=whose) if row.trigger == trigger]
         rows = [row for row in rows if run in (None, row.run) and row.run in found.runs]
         if len(rows) > 1:
@@ -197,13 +197,15 @@ class Drafts:
             if may_see(rules, frozenset({one.fact}), actor) and not partly_hidden(rules, one.fact, look)
         }
 
+    def _is_step(self, case: Case, run: Run, trigger: str) -> bool:
+        return any(trigger in moves for moves in self._rules(case, run).moves.values())
+
     def _rules(self, case: Case, run: Run) -> Rules:
         return rules_of(self._files.library_for(case), run)
 
-    def _unknown_step(self, case: Case, run: Run, trigger: str, actor: Actor, now: datetime) -> NoReturn:
-        known = trigger if is_reference(trigger) else "?"
+    def _unknown_step(self, case: Case, run: Run, actor: Actor, now: datetime) -> NoReturn:
         why = reason(self._files.library, "unknown_step", "unknown")
-        self._desk.note(actor, "transition.denied", now, case=case.id, run=run.id, trg=known, why=[why.code])
+        self._desk.note(actor, "transition.denied", now, case=case.id, run=run.id, trg="?", why=[why.code])
         raise Refused((why,))
 
 

@@ -58,9 +58,10 @@ def received(ask: Ask, head: Head) -> Message | None:
 def _hand_off(ask: Ask, case: Case, run: Run, hand: HandOff, facts: Facts) -> Message:
     rules = ask.library.pinned(run.rules)
     asked = rules.routine.protected_identity if rules is not None else None
+    flag, said = _known(ask, case, run, facts), _flag(facts.get(hand.protected_identity or ""))
     # About somebody else, only what was answered about them says something.
-    own = hand.protected_identity in {None, asked}
-    flag = _known(ask, case, run, facts) if own else _flag(facts.get(hand.protected_identity or ""))
+    if hand.protected_identity not in {None, asked} and (asked is not None or flag != "yes"):
+        flag = said
     return Message(
         id=ask.command.fresh or "",
         kind=hand.kind,
@@ -138,7 +139,10 @@ def heard(ask: Ask, run: Run, rules: Rules, message: Message) -> tuple[dict[str,
         wrong.append("not_a_choice:status")
     elif message.status is not None and not late and (sent is None or sent.status != "revoked"):
         given[f"status.{sent.trigger.partition('.')[0] if sent is not None else 'open'}"] = message.status
-    if message.protected_identity == "yes" and run.facts.get(HANDED) != "yes":
+    if message.protected_identity == "yes":
+        flag = protected_fact(rules)
+        if flag is not None and run.facts.get(flag) != "yes":
+            given[flag] = "yes"
         given[HANDED] = "yes"
     return given, sorted(set(wrong))
 
@@ -148,6 +152,13 @@ def _allowed(sent: Sent | None, origin: Origin | None) -> set[str]:
     if sent is not None:
         return {"received", "done"} if sent.kind == "report" else {"received", "accepted", "rejected", "done"}
     return {"revoked"} if origin is not None and origin.kind != "report" else set()
+
+
+def protected_fact(rules: Rules) -> str | None:
+    """The answer in which a routine keeps the flag for protected identity that came with a hand-off."""
+    name = rules.routine.receives.protected_identity if rules.routine.receives is not None else None
+    field = rules.opening.fields.get(name) if name is not None else None
+    return f"{rules.opening.form}.{name}" if field is not None and "yes" in (field.of or {}) else None
 
 
 def sent_head(message: Message) -> HandOffHead:

@@ -31,14 +31,15 @@ def identity_of(library: Library, case: Case) -> Identity:
     """
     noted = case.identity
     since = noted.version if noted is not None else 0
-    said = {version: level for version, level in _said(library, case) if version > since}
-    if "stated" in said.values() and (noted is None or noted.level in {"none", "unknown"}):
-        return Identity("stated", version=max(said))
+    said = [(version, level) for version, level in _said(library, case) if version > since]
+    levels = {level for _, level in said}
+    if "stated" in levels and (noted is None or noted.level in {"none", "unknown"}):
+        return Identity("stated", version=max(said)[0])
     if noted is not None:
         return noted
     if not said:
         return UNKNOWN
-    return Identity("unknown" if "unknown" in said.values() else "none", version=max(said))
+    return Identity("unknown" if "unknown" in levels else "none", version=max(said)[0])
 
 
 def _said(library: Library, case: Case) -> Iterator[tuple[int, Level]]:

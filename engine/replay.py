@@ -16,6 +16,7 @@ from stegvis.routines.text import Text
 
 from .decide import decide, rules_of
 from .evolve import evolve
+from .handoffs import protected_fact
 from .identity import HANDED
 from .instants import moment_of
 from .persons import IdentityView
@@ -173,9 +174,10 @@ def _difference(again: Event, event: Event) -> str | None:
             same = left == right
         if not same:
             return {"to": "target", "due": "deadline", "def": "definition", "guards": "guard"}.get(name, name)
-    if (again.body or {}).get("facts", {}) != (event.body or {}).get("facts", {}):
-        return "facts"
-    return None
+    given, logged = (cast("Facts", (one.body or {}).get("facts", {})) for one in (again, event))
+    if HANDED in given and HANDED not in logged:
+        given = {name: value for name, value in given.items() if name != HANDED}  # logged before answers had it
+    return "facts" if given != logged else None
 
 
 def _guards(guards: Sequence[Mapping[str, str]] | None) -> list[tuple[str | None, ...]]:
@@ -234,6 +236,8 @@ def _command(library: Library, case: Case | None, event: Event) -> tuple[Command
         case "handoff.answered":
             hof = head.get("hof")
             message = _message(head, hof, facts) if hof is not None else None
+            if message is not None and (HANDED in facts or protected_fact(library.by_digest[head["def"]]) in facts):
+                message = message._replace(protected_identity="yes")
             return Command(kind="answered", trigger="answered", message=message, **common), actor
         case "case.change":
             said = {**facts, **cast("Mapping[str, object]", head.get("set", {}))}
@@ -266,7 +270,7 @@ def _message(head: Head, hof: HandOffHead, facts: Facts) -> Message:
         receiver=head["org"],
         basis=head.get("basis", ["none"])[0],
         at=hof.get("at", head["at"]),
-        protected_identity=str(facts.get(HANDED, "unknown")),
+        protected_identity="unknown",
         routine=head["rtn"],
         about=hof.get("about"),
         status=hof.get("status"),

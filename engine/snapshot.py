@@ -16,7 +16,7 @@ from .persons import persons_json, persons_of
 from .ports import CaseRow, DeadlineRow, Loaded, RunRow, Sealer
 from .values import Case, Due, Facts, Origin, Pending, Run, Sent
 
-SHAPE: Final = 4
+SHAPE: Final = 5
 """What a snapshot holds. Raise it whenever a run or a case comes to hold more, or other, things than before: a snapshot
 of another shape is not read, and the case is folded anew from its log."""
 

@@ -273,6 +273,9 @@ class Witness:
         if mine is not None and parcel.status is not None and parcel.about not in run.revoked:
             facts[f"status.{mine}"] = parcel.status
         if parcel.flag == "yes":
+            kept = _kept(run.routine)
+            if kept is not None and run.facts.get(kept) != "yes":
+                facts[kept] = "yes"
             facts["identity.handed"] = "yes"
         given = cast("Facts", (event.body or {}).get("facts", {}))
         assert given == facts, "a reply did not bring what was sent"
@@ -384,6 +387,12 @@ def _arrived(routine: Routine, parcel: Parcel, at: str) -> dict[str, Value]:
     return facts
 
 
+def _kept(routine: Routine) -> str | None:
+    """The answer in which a routine keeps the flag of what it received."""
+    name = routine.receives.protected_identity if routine.receives is not None else None
+    return f"{routine.opens.form}.{name}" if name is not None else None
+
+
 def _word(said: Value) -> str:
     return said if isinstance(said, str) else {True: "yes", False: "no"}.get(cast("bool", said), "unknown")
 
@@ -394,7 +403,8 @@ def _parcel(run: PlainRun, attempt: Attempt, known: str) -> Parcel | None:
     latest = {name: id for name, id in run.sent}  # noqa: C416 - the later of the same name wins
     if step.handoff is not None:
         hand = step.handoff
-        another = hand.protected_identity not in {None, run.routine.protected_identity}
+        asked = run.routine.protected_identity
+        another = hand.protected_identity not in {None, asked} and (asked is not None or known != "yes")
         flag = _word(facts.get(hand.protected_identity or "")) if another else known
         carried = plain.carried(hand.carries, facts)
         about = latest[hand.about] if hand.about is not None else None

@@ -6,6 +6,7 @@ import orjson
 import pytest
 
 from stegvis.engine.engine import Engine
+from stegvis.engine.persons import Channel, Identity, Way
 from stegvis.engine.ports import Loaded
 from stegvis.engine.snapshot import SHAPE, case_of
 from stegvis.engine.values import Access, Case, Due, Opening, Origin, Pending, Run, Sent
@@ -14,14 +15,17 @@ from stegvis.routines.digests import canonical
 from .toys import KURATOR, SCHOOL, World
 
 FIELDS = {
-    4: {
+    5: {
         Run: "id routine rules state person opened ended facts due holder pending owed sent origin corrected said"
         " unit opener",
-        Case: "id organisation version at actor acute runs access",
+        Case: "id organisation version at actor acute runs access identity channels",
         Access: "named stand_ins bias openings links",
         Opening: "actor unit at until due seen",
         Due: "shown internal legal critical law since passed reminded moved lapsed",
         Pending: "trigger actor role at form",
+        Identity: "level checked source version",
+        Channel: "ways code_word voicemail letters messages why actor at version",
+        Way: "kind where hours",
         Sent: "trigger kind to status basis heard",
         Origin: "id kind organisation heard",
     }
