@@ -30,7 +30,7 @@ def test_a_draft_is_saved_as_it_is_shown_and_taken(file: File) -> None:
 
 
 def test_drafts_are_listed_without_their_answers_and_thrown_away_by_their_own(file: File) -> None:
-    case = file.open()
+    case = file.open("--set", "protected=nej")
     assert file.say("draft", case, "look", "--set", f"smoke={PLANTED}", who=COUNSELLOR).exit == 0
     for one in ((), (case,)):
         said = file.say("draft", *one, who=COUNSELLOR)

@@ -742,4 +742,7 @@ def test_a_question_brings_the_flag_for_protected_identity_and_never_lowers_it(t
         social.engine.receive(question._replace(id=f"{number:032}", protected_identity=flag))
         raised = social.run(watch, INTAKE).facts["seen.protected"]
         assert raised == ("unknown" if number == 0 else "yes")
+        known = social.engine.case(watch, actor=INTAKE).identity
+        assert known is not None
+        assert known.flag == ("unknown" if number == 0 else "yes")
     assert {one.verdict for one in social.engine.replay(watch, actor=INTAKE).steps} <= {"reproduced", "attested"}

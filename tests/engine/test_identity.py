@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 from stegvis.adapters.memory import MemoryStore
 from stegvis.engine.answers import Refused
 from stegvis.engine.evolve import fold
-from stegvis.engine.identity import identity_of
+from stegvis.engine.identity import HANDED, identity_of
 from stegvis.engine.persons import UNKNOWN, Identity
 from stegvis.engine.ports import OutboxRow, RecordRow
+from stegvis.engine.replay import rejudge
 from stegvis.engine.sealing import unseal
 from stegvis.engine.values import Actor, Event, Message
 from stegvis.engine.verify import opened
@@ -234,6 +235,65 @@ def test_a_receipt_and_a_reply_carry_the_flag_and_the_sender_learns_of_it() -> N
     assert known(world, case).level == "stated"
     assert world.engine.replay(case, actor=KURATOR).sound
     assert "first.account" not in next(iter(world.engine.case(case, actor=KURATOR).runs.values())).facts
+
+
+def asked_again(world: World, watch: str, flag: str) -> None:
+    """The school asks about its report, and says what it knows."""
+    (run,) = world.case(watch, INTAKE).runs.values()
+    assert run.origin is not None
+    question = Message(
+        id=world.entropy(16).hex(),
+        kind="consultation",
+        sender=SCHOOL,
+        receiver=SOCIAL,
+        basis="report_duty",
+        at="2026-03-02T08:00:00Z",
+        protected_identity=flag,
+        routine=None,
+        about=run.origin.id,
+        status=None,
+        facts={},
+    )
+    world.engine.receive(question)
+
+
+@given(before=levels, flags=st.lists(st.sampled_from(["yes", "no", "unknown"]), max_size=3))
+@settings(deadline=None, max_examples=20)
+def test_what_arrives_after_a_look_up_raises_and_never_lowers(before: str, flags: list[str]) -> None:
+    world = World(strict())
+    case = burning(world, protected=True)
+    world.take(case, "tell", KURATOR)
+    watch = world.received(SOCIAL)
+    asked_again(world, watch, "yes")
+    note(world, watch, LEADER, level=before)
+    for flag in flags:
+        asked_again(world, watch, flag)
+    raised = "yes" in flags and before in {"none", "unknown"}
+    assert known(world, watch, INTAKE).level == ("stated" if raised else before)
+    assert world.engine.replay(watch, actor=INTAKE).sound
+
+
+def test_where_a_routine_does_not_say_whose_answer_it_is_what_was_looked_up_still_travels() -> None:
+    world = World()
+    case = burning(world, protected=False)
+    note(world, case)
+    world.take(case, "tell", KURATOR)
+    assert [one.protected_identity for one in waits(world, SCHOOL)] == ["yes"]
+
+
+def test_an_answer_that_an_earlier_version_raised_is_judged_as_it_was() -> None:
+    """It kept the flag in the routine's own answer alone."""
+    world = World()
+    case = burning(world)
+    world.take(case, "tell", KURATOR)
+    watch = world.received(SOCIAL)
+    asked_again(world, watch, "yes")
+    log, keys = "kommun.example/socialtjanst", world.engine.keys
+    events = [opened(row, keys, log, watch) for row in world.store.case_records(SOCIAL, watch)]
+    assert (events[-1].body or {}).get("facts") == {"seen.protected": "yes", HANDED: "yes"}
+    for facts, verdict in (({"seen.protected": "yes"}, "attested"), ({"seen.protected": "no"}, "divergent")):
+        earlier = [*events[:-1], Event(events[-1].head, {"facts": facts})]
+        assert list(rejudge(world.engine.files.library_then, earlier))[-1][0] == verdict
 
 
 def test_what_is_asked_about_somebody_else_says_nothing_of_this_person() -> None:
@@ -611,3 +671,24 @@ def test_the_reason_for_opened_glass_is_hidden_until_it_is_asked_for() -> None:
     assert [one["fld"] for one in noted if "fld" in one] == [["opening.reason"]]
     note(world, case, LEADER, level="none")
     assert [one.why for one in world.engine.openings(actor=boss)] == [SECRETS[0]]
+
+
+# ---- what is no step ------------------------------------------------------------------------------------------------
+
+
+def test_a_word_that_names_no_step_is_not_repeated_in_the_log() -> None:
+    world = World(strict())
+    case, word = world.lantern(), "Mumtaz-Ekbacken"
+    engine = world.engine
+    attempts: list[Callable[[], object]] = [
+        lambda: world.take(case, word, KURATOR),
+        lambda: world.take("0" * 32, word, KURATOR),
+        lambda: world.take("0" * 32, "look", KURATOR),
+        lambda: engine.draft(case, word, {}, actor=KURATOR),
+        lambda: engine.drafts.show(case, word, actor=KURATOR),
+    ]
+    for attempt in attempts:
+        with pytest.raises(StegvisError):
+            attempt()
+    noted = [orjson.loads(row.body) for _, row in world.store.log(SCHOOL) if row.cseq is None]
+    assert [one["trg"] for one in noted] == ["?", "?", "look", "?", "?"]

@@ -1,12 +1,14 @@
 """Nobody learns anything of what they have no right to: random plays by everybody, and then everybody looks everywhere.
 
 Every text that somebody writes is a word of its own, so whatever a person was shown can be traced to the fact that it
-came from. Who may see which fact is worked out here anew, from the definitions alone.
+came from. Who may see which fact is worked out here anew, from the definitions alone; whether an identity is protected,
+and with it what is hidden, from the log alone.
 """
 
 import os
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 from random import Random
 from typing import Any, TypeVar
 
@@ -16,16 +18,19 @@ from hypothesis import strategies as st
 
 from stegvis.engine.access import EVERYBODY, Ground
 from stegvis.engine.answers import Refused
+from stegvis.engine.desk import Desk
 from stegvis.engine.engine import Engine
+from stegvis.engine.identity import Sight
 from stegvis.engine.values import Actor, Event, Message, Run
 from stegvis.engine.verify import opened
 from stegvis.routines.errors import StegvisError
+from stegvis.routines.form import Field
 from stegvis.routines.library import Library
 from stegvis.routines.model import Routine
 
 from .orders import ordered
 from .plays import ORGANISATIONS, PLANTED, Player
-from .toys import ACTORS, SOCIAL, plain_toys
+from .toys import ACTORS, SOCIAL, asking_toys
 
 T = TypeVar("T")
 SCALE = float(os.environ.get("STEGVIS_SCALE", "1"))
@@ -74,9 +79,27 @@ class Spy:
 
         self.engine.receive = noted  # pyright: ignore[reportAttributeAccessIssue]
         self.player.play(steps)
+        self.note(Random(seed))
+        self.player.play(steps // 5)
         world.deliver()
         self.words = [f"ord{number:05}slut" for number in range(1, self.player.chance.words + 1)]
         self.cases = self.player.cases()
+
+    def note(self, chance: Random) -> None:
+        """Somebody in most cases looks up the identity, and sets a safe channel in words of their own."""
+        for organisation, case in self.player.cases():
+            levels = chance.choice([[], ["none"], ["protected_registration", "none"], ["none", "stated"], ["unknown"]])
+            way = {"kind": "phone", "where": self.player.chance.choice(PLANTED), "hours": "12-13"}
+            closed = {"voicemail": False, "letters": False, "messages": False}
+            channel = {"person": "p-1", "ways": [way], "code_word": self.player.chance.choice(PLANTED), **closed}
+            checked = {"checked": "2026-03-01", "source": "population_register"}
+            changes = [("identity", {"level": level, **checked}) for level in levels]
+            for actor in ACTORS:
+                for kind, form in [*changes, ("channel", channel)] if actor.organisation == organisation else ():
+                    try:
+                        self.engine.change(case, kind, actor=actor, key=self.player.world.key(), form=form)
+                    except Refused:
+                        continue
 
     def events(self, organisation: str, case: str) -> list[Event]:
         log = self.engine.files.origin(organisation)
@@ -84,18 +107,55 @@ class Spy:
         return [opened(row, self.engine.keys, log, case) for row in rows]
 
     def known(self, actor: Actor) -> set[str]:
-        """Every word that the actor may be shown: in fields of their own organisation that are open to their roles."""
+        """Every word that the actor may be shown unasked: in fields of their own organisation that are open to them.
+
+        Of whoever is, or may be, protected, none that could lead there; and no way to anybody but to whom may ask.
+        """
         found: set[str] = set()
         for organisation, case in self.cases:
-            if organisation != actor.organisation or not self.enters(actor, organisation, case):
-                continue
-            for event in self.events(organisation, case):
-                rules = self.engine.library.by_digest.get(event.head["def"])
-                facts: Any = (event.body or {}).get("facts", {})
-                for fact, value in facts.items():
-                    if rules is not None and open_to(rules.routine, fact, actor):
-                        found.update(word for text in texts(value) for word in self.words if word in text)
+            hides = self.hides(organisation, case)
+            for fact, words in self.readable(actor, organisation, case).items():
+                if not hides and (fact != CHANNEL or reveals(self.engine.library, actor)):
+                    found |= words
         return found
+
+    def readable(self, actor: Actor, organisation: str, case: str) -> dict[str, set[str]]:
+        """The words of each fact of a case that is open to the actor's roles, and of its safe channels."""
+        found: dict[str, set[str]] = defaultdict(set)
+        if organisation != actor.organisation or not self.enters(actor, organisation, case):
+            return found
+        for event in self.events(organisation, case):
+            rules = self.engine.library.by_digest.get(event.head["def"])
+            facts: Any = (event.body or {}).get("facts", {})
+            for fact, value in facts.items():
+                words = {word for text in texts(value) for word in self.words if word in text}
+                if event.head["type"] == "case.change":
+                    found[CHANNEL] |= words
+                elif rules is not None and open_to(rules.routine, fact, actor):
+                    # No text of the toys says that it could lead nowhere.
+                    field = field_of(rules.routine, fact)
+                    assert not words or field is None or field.locates is not False
+                    found[fact] |= words
+        return found
+
+    def hides(self, organisation: str, case: str) -> bool:
+        """Whether the person is, or may be, protected: by what was looked up last, and what was answered since."""
+        level: object = None
+        said: dict[tuple[str, str], object] = {}
+        for event in self.events(organisation, case):
+            facts: Any = (event.body or {}).get("facts", {})
+            if event.head["type"] == "case.change":
+                if event.head.get("trg") == "identity":
+                    level, said = facts["level"], {}
+            elif event.head.get("step") != "propose":
+                run = event.head["run"]
+                asked = self.engine.library.by_digest[event.head["def"]].routine.protected_identity
+                for fact in {asked, "identity.handed"} & facts.keys():
+                    said[run, str(fact)] = facts[fact]
+        answers = [{True: "yes", False: "no"}.get(one, one) if isinstance(one, bool) else one for one in said.values()]
+        if "yes" in answers:
+            return True
+        return level != "none" if level is not None else not answers or set(answers) != {"no"}
 
     def enters(self, actor: Actor, organisation: str, case: str) -> bool:
         """Whether there is any ground to be in the case, by the order of the toys (see orders.py)."""
@@ -121,6 +181,7 @@ class Spy:
     def shown(self, actor: Actor) -> Iterator[tuple[str, str]]:
         """Everything that the actor gets to see by asking for everything, and what they are told where they may not."""
         engine, triggers = self.engine, ("tell", "look", "load", "hand_out", "answer", "note", "acute", "nonsense")
+        ways = engine.persons
         asked: dict[str, Callable[[], object]] = {
             "due": lambda: engine.due(actor),
             "openings": lambda: engine.openings(actor=actor),
@@ -133,6 +194,8 @@ class Spy:
                 f"case {number}": lambda case=case: engine.case(case, actor=actor),
                 f"replay {number}": lambda case=case: engine.replay(case, actor=actor),
                 f"who {number}": lambda case=case: engine.who(case, actor=actor),
+                f"contacts {number}": lambda case=case: ways.contacts(case, actor=actor),
+                f"channel {number}": lambda case=case: spoken(ways.channel(case, "p-1", actor=actor)),
             }
             for trigger in triggers:
                 asked[f"explain {trigger} {number}"] = lambda case=case, trigger=trigger: engine.explain(
@@ -142,12 +205,67 @@ class Spy:
                     case, trigger, actor=actor, form={}, key=self.player.world.key()
                 )
         for name, ask in asked.items():
-            try:
-                yield name, repr(ask())
-            except Refused as no:
-                yield name, repr(no) + repr([(one, one.text("sv"), one.remedy("en")) for one in no.reasons])
-            except StegvisError as error:
-                yield name, f"{error!r} {error} {dict(error.details)!r}"
+            yield name, told(ask)
+
+    def asked_for(self, actor: Actor) -> Iterator[tuple[str, str, set[str]]]:
+        """What the actor gets to see by asking for one hidden answer after the other, and the words that are in it."""
+        engine, may = self.engine, reveals(self.engine.library, actor)
+        for organisation, case in self.cases:
+            readable = self.readable(actor, organisation, case) if may else {}
+            reach = readable.get(CHANNEL, set())
+            yield (
+                "channel",
+                told(lambda case=case: spoken(engine.persons.channel(case, "p-1", actor=actor, reveal=True))),
+                reach,
+            )
+            for run in self.player.whole(organisation, case).runs.values():
+                for fact, value in run.facts.items():
+                    if not any(word in text for text in texts(value) for word in self.words):
+                        continue
+                    words = readable.get(fact, set())
+                    say = told(
+                        lambda case=case, run=run.id, fact=fact: spoken(
+                            engine.guide(case, actor=actor, run=run, reveal=[fact])
+                        )
+                    )
+                    yield f"guide {fact}", say, words
+                    yield (
+                        f"case {fact}",
+                        told(lambda case=case, fact=fact: engine.case(case, actor=actor, reveal=[fact])),
+                        words,
+                    )
+
+
+CHANNEL = "channel"
+"""Stands for the facts of a safe channel, which no routine asks."""
+
+
+def told(ask: Callable[[], object]) -> str:
+    """What is answered, or said of why not."""
+    try:
+        return repr(ask())
+    except Refused as no:
+        return repr(no) + repr([(one, one.text("sv"), one.remedy("en")) for one in no.reasons])
+    except StegvisError as error:
+        return f"{error!r} {error} {dict(error.details)!r}"
+
+
+def reveals(library: Library, actor: Actor) -> bool:
+    """Whether the actor may ask for what could lead to a protected person."""
+    return bool(actor.roles & set(library.persons.reveal))
+
+
+def few(library: Library) -> Library:
+    """A library under which not everybody may ask for it."""
+    order = library.orders["persons"]
+    says = order.says.model_copy(update={"reveal": ("school_counsellor", "team_leader", "social_worker")})
+    return replace(library, orders={**library.orders, "persons": order._replace(says=says)})
+
+
+def field_of(routine: Routine, fact: str) -> Field | None:
+    form, _, name = fact.partition(".")
+    fields = routine.handed if form == "handed" else routine.forms[form].fields if form in routine.forms else {}
+    return fields.get(name)
 
 
 def spoken(guide: Any) -> tuple[object, str, str]:
@@ -155,9 +273,8 @@ def spoken(guide: Any) -> tuple[object, str, str]:
 
 
 def open_to(routine: Routine, fact: str, actor: Actor) -> bool:
-    form, _, name = fact.partition(".")
-    fields = routine.handed if form == "handed" else routine.forms[form].fields if form in routine.forms else {}
-    see = fields[name].see if name in fields else ()
+    field = field_of(routine, fact)
+    see = field.see if field is not None else ()
     return not see or bool(actor.roles & set(see))
 
 
@@ -188,6 +305,10 @@ def look_everywhere(seed: int, steps: int, library: Library) -> int:
             seen = {word for word in spy.words if word in said}
             assert seen <= known, (actor.id, name)
             rightly += len(seen)
+        for name, said, asked in spy.asked_for(actor):
+            seen = {word for word in spy.words if word in said}
+            assert seen <= known | asked, (actor.id, name)
+            rightly += len(seen - known)
     in_the_open = repr(spy.told) + "".join(
         row.body.decode() for one in ORGANISATIONS for _, row in spy.engine.store.log(one, payloads=False)
     )
@@ -200,7 +321,7 @@ def look_in_many(library: Library) -> None:
         look_everywhere(seed, 25, library)
 
 
-@pytest.mark.parametrize("library", [plain_toys(), ordered()], ids=["open", "ordered"])
+@pytest.mark.parametrize("library", [few(asking_toys()), few(ordered(asking_toys()))], ids=["open", "ordered"])
 def test_nobody_is_shown_a_word_that_they_have_no_right_to(library: Library) -> None:
     assert sum(look_everywhere(seed, 25, library) for seed in (1, 2)) > 0
 
@@ -209,18 +330,18 @@ def test_nobody_is_shown_a_word_that_they_have_no_right_to(library: Library) -> 
 @settings(deadline=None, max_examples=max(int(100 * SCALE), 2))
 @given(seed=st.integers(0, 2**32), by_order=st.booleans())
 def test_nobody_is_shown_a_word_that_they_have_no_right_to_in_many_plays(seed: int, *, by_order: bool) -> None:
-    look_everywhere(seed, 60, ordered() if by_order else plain_toys())
+    look_everywhere(seed, 60, few(ordered(asking_toys()) if by_order else asking_toys()))
 
 
 def test_the_words_would_be_found_if_they_were_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     """The test above, with the check of who may see a field taken away: it must fail."""
 
-    def everything(_rules: object, run: Run, _actor: object) -> Run:
+    def everything(_rules: object, run: Run, _actor: object, _look: object) -> Run:
         return run
 
     monkeypatch.setattr("stegvis.engine.engine.shown_to", everything)
     with pytest.raises(AssertionError, match=r"guide|case"):
-        look_in_many(plain_toys())
+        look_in_many(few(asking_toys()))
 
 
 def test_the_words_would_be_found_if_anybody_could_enter(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -230,5 +351,31 @@ def test_the_words_would_be_found_if_anybody_could_enter(monkeypatch: pytest.Mon
         return EVERYBODY
 
     monkeypatch.setattr("stegvis.engine.desk.enter", anybody)
-    with pytest.raises(AssertionError, match=r"guide|case|replay"):
-        look_in_many(ordered())
+    with pytest.raises(AssertionError, match=r"guide|case|channel"):
+        look_in_many(few(ordered(asking_toys())))
+
+
+@pytest.mark.parametrize("where", ["guide.hidden", "identity.hidden", "engine.sight"])
+def test_the_words_would_be_found_if_nothing_were_hidden(monkeypatch: pytest.MonkeyPatch, where: str) -> None:
+    """The test above, with what hides the words of a protected person taken away: it must fail."""
+
+    def nothing(*_: object) -> bool:
+        return False
+
+    def everything(*_: object) -> Sight:
+        return Sight(hides=False)
+
+    monkeypatch.setattr(f"stegvis.engine.{where}", everything if where.endswith("sight") else nothing)
+    with pytest.raises(AssertionError, match=r"guide|case"):
+        look_in_many(few(asking_toys()))
+
+
+def test_the_words_would_be_found_if_anybody_could_ask(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The test above, with the check of who may ask for what is hidden taken away: it must fail."""
+
+    def anything(_desk: object, _seen: object, _runs: object, facts: Collection[str], _actor: object) -> list[str]:
+        return sorted(facts)
+
+    monkeypatch.setattr(Desk, "revealed", anything)
+    with pytest.raises(AssertionError, match=r"guide|case"):
+        look_in_many(few(asking_toys()))
