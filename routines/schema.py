@@ -21,6 +21,7 @@ from .party import PartyOrder
 from .persons import PersonsOrder
 from .registers import Contacts, Organisations, Roles, Terms
 from .text import Model, Text
+from .wording import Wording
 
 Schema: TypeAlias = dict[str, Json]
 
@@ -69,6 +70,7 @@ FILES: Mapping[str, type[BaseModel]] = {
     "routine": Routine,
     "terms": Terms,
     "texts": Texts,
+    "wording": Wording,
 }
 """The model of each kind of file; ``routine`` and ``texts`` stand for every file of a folder."""
 

@@ -18,7 +18,8 @@ from ..registers import Contacts, Organisations, Roles
 from ..rules import Rules, compile_routine
 from ..schema import FILES
 from ..sources import Sources, builtin_of
-from . import facts, graph, handoffs, laws, names, orders, people, promises
+from ..wording import Wording
+from . import facts, graph, handoffs, laws, names, orders, people, promises, wording
 from .choices import choices
 from .flow import plain
 from .page import Page, Path, at
@@ -52,6 +53,7 @@ class _Check:
         self.as_of = as_of
         self.findings: list[Finding] = []
         self.pages: list[Page] = []
+        self.words: Wording | None = None
 
     def done(self) -> Checked:
         registers = {f"{name}.yaml": self.page(f"{name}.yaml") for name in _REGISTERS}
@@ -62,6 +64,7 @@ class _Check:
                 shaped(page, FILES["texts" if "/" in name else "terms"])
         ordered = {name: self.page(f"{name}.yaml") for name in ORDERS if self.sources.has(f"{name}.yaml")}
         says = [(page, shaped(page, ORDERS[name])) for name, page in ordered.items() if page is not None]
+        self.words = self.wording()
         read = [page for name in self.sources.names("routines") if (page := self.page(name)) is not None]
         routines = [(page, routine) for page in read if (routine := self.routine(page)) is not None]
         rules: list[Rules] = []
@@ -73,7 +76,13 @@ class _Check:
                 orders.named(page, order, world, subjects)
             rules = [compiled for about in subjects if (compiled := self.meaning(about)) is not None]
         _apart(routines)
+        for page in self.pages:
+            wording.sentences(page)
         return Checked(sorted([*self.findings, *(one for page in self.pages for one in page.findings)]), rules)
+
+    def wording(self) -> Wording | None:
+        page = self.page("wording.yaml") if self.sources.has("wording.yaml") else None
+        return shaped(page, Wording) if page is not None else None
 
     def page(self, name: str) -> Page | None:
         try:
@@ -142,6 +151,8 @@ class _Check:
         laws.meetable(about, rules, flow)
         handoffs.sent(about, rules)
         promises.proved(about, rules)
+        if not about.page.failed:
+            wording.wording(about, self.words)
         return rules
 
 
