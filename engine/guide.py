@@ -12,6 +12,7 @@ from stegvis.routines.form import Field, Value
 from stegvis.routines.library import Library
 from stegvis.routines.model import Never
 from stegvis.routines.rules import Branch, Move, Rules
+from stegvis.routines.saying import say_condition
 from stegvis.routines.text import Lang, Text, Words, fill, plain
 
 from .asking import Ask
@@ -26,7 +27,7 @@ from .judge import glance, may_see, who_may
 from .persons import CLOSED, Channel
 from .reasons import fact_titles, field_title, roles_text
 from .replay import Changed
-from .saying import say_condition, say_instant, say_value
+from .saying import say_instant, say_value
 from .values import Case, Facts, Run
 
 SOON = 183

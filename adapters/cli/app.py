@@ -47,6 +47,7 @@ COMMANDS: Final = {
     "replay": "proof:replay",
     "verify": "proof:verify",
     "check": "checking:check",
+    "diagram": "drawing:diagram",
     "rebuild": "clock:rebuild",
     "backup": "upkeep:backup",
     "restore": "upkeep:restore",
