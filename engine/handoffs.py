@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from stegvis.routines.errors import BadInput, NotFound
 from stegvis.routines.form import Questions, Value
 from stegvis.routines.library import Library
-from stegvis.routines.model import HandOff
+from stegvis.routines.model import HandOff, Reply
 from stegvis.routines.rules import Move, Rules
 
 from .asking import Ask
@@ -25,10 +25,13 @@ def message_of_step(ask: Ask, case: Case, run: Run, move: Move, facts: Facts) ->
     if step.handoff is not None:
         return _hand_off(ask, case, run, step.handoff, facts)
     flag = _known(ask, case, run, facts)
-    if step.reply is not None and run.origin is not None:
-        reply = step.reply
+    if step.reply is not None:
+        reply, other = step.reply, _other_end(run, step.reply)
+        if other is None:
+            return None
+        to, about, status = other
         carried = {f"handed.{name}": value for name, value in _carried(reply.carries, facts).items()}
-        return _back(ask, case, flag, run.origin.organisation, run.origin.id, reply.basis, reply.status, carried)
+        return _back(ask, case, flag, to, about, reply.basis, status, carried)
     if step.revokes is not None:
         about = _earlier(run, step.revokes)
         return _back(ask, case, flag, run.sent[about].to, about, run.sent[about].basis, "revoked", {})
@@ -92,6 +95,20 @@ def _flag(said: Value) -> str:
 
 def _carried(carries: Mapping[str, str], facts: Facts) -> dict[str, Value]:
     return {target: facts[source] for target, source in carries.items() if facts.get(source) is not None}
+
+
+_CLOSED = frozenset({"rejected", "revoked"})
+"""A hand-off that came to nothing: whoever turned it down, or had it taken back, hears no more about the person."""
+
+
+def _other_end(run: Run, reply: Reply) -> tuple[str, str, str | None] | None:
+    """To whom a reply goes, about which hand-off, and with which status; None when nobody is to hear it."""
+    if run.origin is not None:
+        return run.origin.organisation, run.origin.id, reply.status
+    for id, sent in reversed(list(run.sent.items())):
+        if sent.trigger.partition(".")[0] in reply.about and sent.status not in _CLOSED:
+            return sent.to, id, None
+    return None
 
 
 def _earlier(run: Run, trigger: str) -> str:

@@ -101,10 +101,16 @@ class HandOff(Model):
 
 
 class Reply(Model):
-    """Facts that go back to the run whose hand-off opened this one."""
+    """Facts that go back to the run whose hand-off opened this one.
+
+    ``about``: steps that hand off. In a run that nobody handed over, the facts go on to where the latest of these
+    handed it, unless that was turned down or taken back: so two runs that mirror each other tell each other. The
+    status is only ever an answer, and stays at home then.
+    """
 
     basis: Name
     status: Literal["accepted", "rejected", "done"] | None = None
+    about: tuple[Name, ...] = ()
     carries: dict[Name, FactName] = {}
 
 

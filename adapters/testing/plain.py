@@ -82,6 +82,7 @@ class PlainRun:
     sent: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
     """Hand-offs in order: the step's name, the hand-off's id. Those about an earlier one are not among them."""
     revoked: set[str] = field(default_factory=set[str])
+    rejected: set[str] = field(default_factory=set[str])
     origin: str | None = None
     ended: str | None = None
     trace: list[str] = field(default_factory=list[str])

@@ -251,9 +251,8 @@ class Witness:
     def _receiver(self, run: PlainRun, kind: str | None, parcel: Parcel) -> str:
         if kind is not None:
             return next(name for name, one in self.library.organisations.organisations.items() if one.kind == kind)
-        if parcel.status == "revoked":
-            return self.parcels[parcel.about or ""].receiver
-        return self.parcels[run.origin or ""].sender
+        about = self.parcels[parcel.about or ""]
+        return about.sender if parcel.about == run.origin else about.receiver
 
     def answered(self, event: Event) -> None:
         """A reply, or a consultation about an earlier hand-off, has arrived."""
@@ -272,6 +271,8 @@ class Witness:
             mine = "open"
         if mine is not None and parcel.status is not None and parcel.about not in run.revoked:
             facts[f"status.{mine}"] = parcel.status
+            # Where two answers came, the later one holds.
+            (run.rejected.add if parcel.status == "rejected" else run.rejected.discard)(parcel.about or "")
         if parcel.flag == "yes":
             kept = _kept(run.routine)
             if kept is not None and run.facts.get(kept) != "yes":
@@ -409,9 +410,13 @@ def _parcel(run: PlainRun, attempt: Attempt, known: str) -> Parcel | None:
         carried = plain.carried(hand.carries, facts)
         about = latest[hand.about] if hand.about is not None else None
         return Parcel(hand.kind, run.organisation, about, None, flag, carried)
-    if step.reply is not None and run.origin is not None:
+    if step.reply is not None:
         carried = {f"handed.{name}": value for name, value in plain.carried(step.reply.carries, facts).items()}
-        return Parcel("reply", run.organisation, run.origin, step.reply.status, known, carried)
+        gone = run.revoked | run.rejected
+        on = [id for name, id in run.sent if name in step.reply.about and id not in gone]
+        if run.origin is not None:
+            return Parcel("reply", run.organisation, run.origin, step.reply.status, known, carried)
+        return Parcel("reply", run.organisation, on[-1], None, known, carried) if on else None
     if step.revokes is not None:
         return Parcel("reply", run.organisation, latest[step.revokes], "revoked", known, {})
     return None

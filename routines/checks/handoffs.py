@@ -129,16 +129,21 @@ def _within(about: Subject, fact_: str) -> Iterator[Asked]:
 def _reply(about: Subject, step: Step) -> None:
     routine, reply, path = about.routine, step.step.reply, (*step.path, "reply")
     assert reply is not None  # noqa: S101 - asked by the caller
-    if routine.receives is None:
+    if routine.receives is None and not reply.about:
         about.page.key("reply-nowhere", path, name=step.name)
-    elif routine.receives.kind == "report" and reply.status in {"accepted", "rejected"}:
+    elif routine.receives is not None and routine.receives.kind == "report" and reply.status in {"accepted", "rejected"}:
         about.page.value("report-answered", (*path, "status"), name=step.name)
-    senders = [one for versions in about.world.routines.values() for one in versions if _sends(one, routine.routine)]
+    others = [one for versions in about.world.routines.values() for one in versions if _sends(one, routine.routine)]
+    for number, name in enumerate(reply.about):
+        sent = [one.step.handoff for one in about.steps if one.name == name and one.step.handoff is not None]
+        if not sent:
+            about.page.value("step-unknown", (*path, "about", number), name=name)
+        others.extend(one for hand in sent for one in about.world.routines.get(hand.routine or "", ()))
     for target, source in reply.carries.items():
         place = (*path, "carries", target)
-        if fact(about, place, source) and senders:
-            # A sender need not want every answer, but somebody must, and then as what it is.
-            scopes = [scope for one in senders if f"handed.{target}" in (scope := about.world.scope(one))]
+        if fact(about, place, source) and others:
+            # The other end need not want every answer, but somebody must, and then as what it is.
+            scopes = [scope for one in others if f"handed.{target}" in (scope := about.world.scope(one))]
             if scopes:
                 _carried(about, place, f"handed.{target}", about.scope[source], scopes)
             else:

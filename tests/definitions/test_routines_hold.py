@@ -13,6 +13,7 @@ TOGETHER = {
     "suspicion": ("suspicion", "acute"),
     "acute": ("acute",),
     "report": ("report", "acute"),
+    "plan": ("coordinated_plan", "acute"),
     "crossing": ("suspicion", "report", "acute", "consultation"),
 }
 """Which routines are tried together; the first is the one that staff open, and the others follow from it."""
