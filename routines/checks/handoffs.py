@@ -131,7 +131,9 @@ def _reply(about: Subject, step: Step) -> None:
     assert reply is not None  # noqa: S101 - asked by the caller
     if routine.receives is None and not reply.about:
         about.page.key("reply-nowhere", path, name=step.name)
-    elif routine.receives is not None and routine.receives.kind == "report" and reply.status in {"accepted", "rejected"}:
+    elif (
+        routine.receives is not None and routine.receives.kind == "report" and reply.status in {"accepted", "rejected"}
+    ):
         about.page.value("report-answered", (*path, "status"), name=step.name)
     others = [one for versions in about.world.routines.values() for one in versions if _sends(one, routine.routine)]
     for number, name in enumerate(reply.about):

@@ -399,6 +399,60 @@ def test_a_new_referral_after_a_no_has_a_status_of_its_own() -> None:
     assert sorted(one.status for one in world.run(ferry, WORKER).sent.values()) == ["rejected", "sent"]
 
 
+# ---- two runs that mirror each other --------------------------------------------------------------------------------
+
+
+def mirrored(data: dict[str, Data]) -> None:
+    """The ferry tells the pier on, after it has sent."""
+    tell = {
+        "title": {"sv": "Säg mer", "en": "Tell more"},
+        "by": ["social_worker"],
+        "in": ["moored", "light", "sent"],
+        "form": "storm",
+        "reply": {"basis": "report_duty", "status": "done", "about": ["send"], "carries": {"seen": "storm.seen"}},
+        "to": "here",
+    }
+    data["ferry"]["shared"]["tell_on"] = tell
+    data["pier"]["handed"] = {"seen": {"type": "text", "title": {"sv": "Det som syntes", "en": "What was seen"}}}
+
+
+def test_whoever_handed_over_tells_on_to_the_run_that_it_opened_and_the_status_stays_at_home() -> None:
+    world = World(toys(mirrored))
+    ferry, pier = sent(world)
+    world.take(pier, "accept", ADVISOR)
+    world.deliver()
+    world.take(ferry, "tell_on", WORKER, form={"seen": "dimma"})
+    (message,) = waiting(world, SOCIAL)
+    assert (message.kind, message.receiver, message.status) == ("reply", CENTRE, None)
+    assert dict(message.facts) == {"handed.seen": "dimma"}
+    assert message.about in world.run(ferry, WORKER).sent
+    world.deliver()
+    run = world.run(pier, ADVISOR)
+    assert run.facts["handed.seen"] == "dimma"
+    assert "status.open" not in run.facts
+    assert [one.status for one in world.run(ferry, WORKER).sent.values()] == ["accepted"]
+    assert {step.verdict for step in world.engine.replay(ferry, actor=WORKER).steps} <= {"reproduced", "attested"}
+    assert {step.verdict for step in world.engine.replay(pier, actor=ADVISOR).steps} <= {"reproduced", "attested"}
+
+
+def test_before_anything_is_handed_over_there_is_nobody_to_tell() -> None:
+    world = World(toys(mirrored))
+    ferry = world.ferry()
+    world.take(ferry, "tell_on", WORKER, form={"seen": "dimma"})
+    assert waiting(world, SOCIAL) == []
+
+
+@pytest.mark.parametrize("closed", ["refuse", "take_back"])
+def test_whoever_turned_it_down_or_had_it_taken_back_hears_no_more(closed: str) -> None:
+    world = World(toys(mirrored))
+    ferry, pier = sent(world)
+    world.take(*((pier, "refuse", ADVISOR) if closed == "refuse" else (ferry, "take_back", WORKER)))
+    world.deliver()
+    world.take(ferry, "tell_on", WORKER, form={"seen": "dimma"})
+    assert waiting(world, SOCIAL) == []
+    assert "handed.seen" not in world.run(pier, ADVISOR).facts
+
+
 # ---- what does not fit ----------------------------------------------------------------------------------------------
 
 
