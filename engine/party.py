@@ -17,6 +17,7 @@ from stegvis.routines.text import Text, plain
 
 from .asking import Ask
 from .granting import Change
+from .identity import Sight, field_of, identity_of, partly_hidden, sight
 from .judge import LONGEST_REASON, may_see
 from .powers import decider
 from .reasons import reason
@@ -24,8 +25,8 @@ from .values import Actor, Case, CaseSet, Denied, Head, Reason, Run
 
 Outcome: TypeAlias = Literal["withheld", "withheld_silently", "disclosed"]
 """Left out, and the party may be told that something is; left out, and it may not; let out."""
-Why: TypeAlias = Literal["closed_part", "place", "about_another", "names_another", "names_staff"]
-"""Why an answer waits for a decision."""
+Why: TypeAlias = Literal["closed_part", "place", "about_another", "names_another", "names_staff", "leads_there"]
+"""Why an answer waits for a decision; the last: the identity is, or may be, protected, and it could lead there."""
 
 OUTCOMES: Final = frozenset({"withheld", "withheld_silently", "disclosed"})
 OMIT: Final = "omit"
@@ -85,14 +86,6 @@ def _rules(library: Library, run: Run) -> Rules:
     return rules
 
 
-def field_of(rules: Rules, fact: str) -> Field | None:
-    """The question that a fact answers; None for one that no form asks."""
-    form, _, name = fact.partition(".")
-    asked = rules.routine.forms.get(form)
-    fields = rules.routine.handed if form == "handed" else asked.fields if asked is not None else {}
-    return fields.get(name)
-
-
 def _named(field: Field, value: Value, kind: Literal["person", "actor"]) -> Iterator[str]:
     """The persons, or members of staff, that an answer names by their keys."""
     if field.type == kind and isinstance(value, str):
@@ -105,12 +98,15 @@ def _named(field: Field, value: Value, kind: Literal["person", "actor"]) -> Iter
 
 def answered(library: Library, says: Insight, case: Case, party: str) -> Iterator[Answered]:
     """Every answer of the case, in the order of its runs and forms. What awaits a second person is no part of it."""
+    look = sight(identity_of(library, case))
     for run in case.runs.values():
         rules = _rules(library, run)
         for fact in rules.scope:
             field, value = field_of(rules, fact), run.facts.get(fact)
             if field is not None and value is not None:
                 why = _why(says, run, field, value, party)
+                if why is None and field.part not in says.open:
+                    why = _leads(rules, run, fact, look, party)
                 yield Answered(run, rules, fact, field, value, why, field.part in says.open and why is None)
 
 
@@ -127,6 +123,11 @@ def _why(says: Insight, run: Run, field: Field, value: Value, party: str) -> Why
     if set(_named(field, value, "person")) - {party}:
         return "names_another"
     return "names_staff" if set(_named(field, value, "actor")) else None
+
+
+def _leads(rules: Rules, run: Run, fact: str, look: Sight, party: str) -> Why | None:
+    """Whether somebody else than the person it is about could find the person by it."""
+    return "leads_there" if run.person != party and partly_hidden(rules, fact, look) else None
 
 
 # ---- deciding about one answer --------------------------------------------------------------------------------------

@@ -113,7 +113,25 @@ def test_to_another_person_than_the_one_it_is_about_less_is_open() -> None:
     assert waits(world, case, OTHER_PARTY) == {
         **{fact: why for fact, why in CLOSED.items() if fact != "cargo.mate"},
         "cargo.told": "about_another",
+        "cargo.weather": "leads_there",
+        "cargo.goods": "leads_there",
     }
+
+
+def test_free_text_goes_to_somebody_else_only_where_the_identity_is_known_not_to_be_protected() -> None:
+    world, case = begun()
+    leads = {fact for fact, why in waits(world, case, OTHER_PARTY).items() if why == "leads_there"}
+    assert leads == {"cargo.weather", "cargo.goods"}
+    assert "leads_there" not in waits(world, case, PARTY).values(), "it is the person's own"
+    assert leads.isdisjoint(facts(world.engine.extract(case, party=OTHER_PARTY, actor=WORKER, partial=True)))
+    check = {"level": "none", "source": "population_register", "checked": "2026-03-02"}
+    world.engine.change(case, "identity", actor=WORKER, key=world.key(), form=check)
+    assert leads.isdisjoint(waits(world, case, OTHER_PARTY))
+    assert leads <= facts(world.engine.extract(case, party=OTHER_PARTY, actor=WORKER, partial=True))
+    world.engine.change(case, "identity", actor=WORKER, key=world.key(), form={**check, "level": "confidentiality_mark"})
+    assert leads <= waits(world, case, OTHER_PARTY).keys()
+    decide(world, case, "cargo.weather", "disclosed", party=OTHER_PARTY)
+    assert "cargo.weather" in facts(world.engine.extract(case, party=OTHER_PARTY, actor=WORKER, partial=True))
 
 
 def test_each_omission_is_a_decision_of_its_own_and_then_the_extract_is_made() -> None:
@@ -301,7 +319,7 @@ def test_only_what_is_open_or_let_out_goes_out_whatever_was_decided(
             latest[fact] = out
     made = world.engine.extract(case, party=party, actor=WORKER, partial=True)
     closed = set(CLOSED) - ({"cargo.mate"} if party == OTHER_PARTY else set())
-    closed |= {"cargo.told"} if party == OTHER_PARTY else set()
+    closed |= {"cargo.told", "cargo.weather"} if party == OTHER_PARTY else set()
     for fact in (f"cargo.{name}" for name in given_facts | {"mate"}):
         out = latest.get(fact)
         assert (fact in facts(made)) is (out == "disclosed" if out is not None else fact not in closed), fact
