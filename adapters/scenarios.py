@@ -39,6 +39,7 @@ from stegvis.routines.scenario import (
 from stegvis.routines.scenario_checks import instants, read_scenario
 from stegvis.routines.text import Lang
 
+from .scenario_coverage import Coverage
 from .scenario_expectations import Outcome, failures
 from .scenario_story import Story
 
@@ -76,6 +77,7 @@ def play(
     show: Show | None = None,
     keys: Sealer | None = None,
     entropy: Entropy = os.urandom,
+    coverage: Coverage | None = None,
 ) -> Played:
     """Play a scenario.
 
@@ -85,6 +87,7 @@ def play(
         store: where its cases are kept; they are new ones, also when it is played twice.
         lang, show: in which language, and to whom, the story is told line by line.
         keys, entropy: as for ``Engine``.
+        coverage: gathers what the story hits of the routines.
 
     Raises:
         BadDefinition: the file cannot be read, or is no scenario for this library.
@@ -96,7 +99,7 @@ def play(
     def engine(clock: Clock) -> Engine:
         return Engine(library, store, keys=keys, clock=clock, entropy=entropy)
 
-    return _Stage(scenario, document, engine, Story(library, lang, show)).play()
+    return _Stage(scenario, document, engine, Story(library, lang, show), coverage or Coverage()).play()
 
 
 def play_reference(library: Library, store: Store, *, lang: Lang = "sv", show: Show | None = None) -> Played:
@@ -105,8 +108,15 @@ def play_reference(library: Library, store: Store, *, lang: Lang = "sv", show: S
 
 
 class _Stage:
-    def __init__(self, scenario: Scenario, document: Document, engine: Callable[[Clock], Engine], story: Story) -> None:
-        self.scenario, self.document, self.story = scenario, document, story
+    def __init__(
+        self,
+        scenario: Scenario,
+        document: Document,
+        engine: Callable[[Clock], Engine],
+        story: Story,
+        coverage: Coverage,
+    ) -> None:
+        self.scenario, self.document, self.story, self.coverage = scenario, document, story, coverage
         self.now = datetime.fromisoformat(scenario.start)
         self.engine = engine(lambda: self.now.astimezone(UTC))
         self.nonce = "".join(chr(ord("a") + byte % 26) for byte in self.engine.files.entropy(12))
@@ -143,6 +153,9 @@ class _Stage:
             for one in missed:
                 self.story.failed(one)
         self._cleared()
+        for place in self.cases.values():
+            rows = self.engine.store.case_records(place.organisation, place.id)
+            self.coverage.recorded(self.engine.library, map(head_of, rows))
         return Played(tuple(sorted(found)), dict(self.cases), len(self.scenario.steps), refusals)
 
     # ---- what somebody does ---------------------------------------------------------------------------------------
@@ -169,6 +182,7 @@ class _Stage:
         if reasons:
             codes = tuple((one.code, one.about) for one in reasons)
             self.story.refused(reasons)
+            self.coverage.refused(self.engine.library, step, run, self.now.date(), reasons)
         if receipt is not None and isinstance(step, Open):
             place = self.cases.setdefault(step.case, Place(actor.organisation, receipt.id))
         after = self._case(place)
@@ -269,6 +283,7 @@ class _Stage:
         except (Refused, NotFound):
             return None
         self.looked[step.who, step.case] = guide
+        self.coverage.shown(self._case(place), self.engine.library, guide)
         self.story.guide(self.scenario.actors[step.who].title, step, guide)
         return guide
 
@@ -280,9 +295,11 @@ class _Stage:
         if place is None or run is None or not any((*wanted, then.identity, then.hidden)):
             return None
         try:
-            return self.engine.guide(place.id, actor=actor, run=run.id, reveal=asked)
+            guide = self.engine.guide(place.id, actor=actor, run=run.id, reveal=asked)
         except Refused:
             return None
+        self.coverage.shown(self._case(place), self.engine.library, guide)
+        return guide
 
     def _persons(self, step: Acting, actor: Actor, place: Place | None) -> tuple[dict[str, bool], dict[str, str]]:
         """Who can be reached in a safe way, and what the contact plan says, where the scenario asks."""

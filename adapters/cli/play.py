@@ -2,9 +2,9 @@
 
 import re
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, cast
 
 from cyclopts import Parameter
 
@@ -13,11 +13,13 @@ from stegvis.engine.replay import Replay
 from stegvis.engine.values import Actor
 from stegvis.engine.verify import Fault
 from stegvis.routines.errors import BadInput
+from stegvis.routines.library import Library
 from stegvis.routines.reader import read_file
 from stegvis.routines.scenario import Scenario
 from stegvis.routines.scenario_checks import read_scenario
 
 from .. import scenarios
+from ..scenario_coverage import KINDS, Coverage, Hit, everything
 from ..scenarios import Place, Played
 from .desk import Desk, desk
 from .errors import finding_json, finding_texts, place_of
@@ -30,14 +32,15 @@ File = Annotated[Path | None, Parameter(name="--db")]
 """Not from STEGVIS_DB: a story does not belong among real cases."""
 
 
-def play(*files: Path, db: File = None, quiet: bool = False, read: Read = READ) -> int:
+def play(*files: Path, db: File = None, quiet: bool = False, coverage: bool = False, read: Read = READ) -> int:
     """Play stories on a file of their own, prove its log, and say what to try next."""
     if db is not None and db.exists():
         raise BadInput("database_exists")
     where = db if db is not None else Path(tempfile.mkdtemp(prefix="stegvis-")) / "cases.db"
     kept = Kept(lang=read.lang, json=read.json, definitions=read.definitions, db=where)
     with desk(kept, create=True) as at:
-        told = [_played(at, file, quiet=quiet) for file in files or (scenarios.REFERENCE,)]
+        hit = Coverage()
+        told = [_played(at, file, hit, quiet=quiet) for file in files or (scenarios.REFERENCE,)]
         faults, replays = _proved(at, told)
         failed = any(played.failures for _, played in told)
         sound = not any(faults.values()) and all(one.sound for one in replays)
@@ -49,13 +52,16 @@ def play(*files: Path, db: File = None, quiet: bool = False, read: Read = READ) 
                 "replay": [replay_json(one) for one in replays],
                 "file": str(where.absolute()),
                 "next": tries,
+                **({"coverage": _coverage_json(hit, at.library)} if coverage else {}),
             }
         )
+        if coverage:
+            at.screen.lines(_coverage_lines(hit, at))
         _ends(at.screen, told, tries, where, short=quiet)
         return GOOD if sound and not failed else NO
 
 
-def _played(at: Desk, file: Path, *, quiet: bool) -> tuple[Scenario, Played]:
+def _played(at: Desk, file: Path, hit: Coverage, *, quiet: bool) -> tuple[Scenario, Played]:
     document = read_file(file, file.name)
     scenario = read_scenario(document, at.library)
 
@@ -63,7 +69,7 @@ def _played(at: Desk, file: Path, *, quiet: bool) -> tuple[Scenario, Played]:
         at.screen.line(_spoken(line))
 
     heard = None if quiet or at.screen.as_json else show
-    played = scenarios.play(document, at.library, at.store, lang=at.screen.lang, show=heard)
+    played = scenarios.play(document, at.library, at.store, lang=at.screen.lang, show=heard, coverage=hit)
     for one in played.failures:
         says, do = finding_texts(one, shipped_words())
         at.screen.line(f"{place_of(one)} {one.rule}")
@@ -106,6 +112,31 @@ def _json(scenario: Scenario, played: Played) -> dict[str, object]:
         "failures": [finding_json(one) for one in played.failures],
         "cases": {name: place._asdict() for name, place in played.cases.items()},
     }
+
+
+def _coverage_json(hit: Coverage, library: Library) -> dict[str, object]:
+    """By routine and kind: how many of how many, and which are missing."""
+    whole, missed = list(everything(library)), hit.missed(library)
+    routines = dict.fromkeys(one.routine for one in whole)
+    return {name: {kind: _counted(whole, missed, name, kind) for kind in KINDS} for name in routines}
+
+
+def _counted(whole: Sequence[Hit], missed: Sequence[Hit], routine: str, kind: str) -> dict[str, object]:
+    of = sum(1 for one in whole if (one.routine, one.kind) == (routine, kind))
+    left = [f"{one.where}.{one.name}".lstrip(".") for one in missed if (one.routine, one.kind) == (routine, kind)]
+    return {"hit": of - len(left), "of": of, "missed": left}
+
+
+def _coverage_lines(hit: Coverage, at: Desk) -> Iterator[str]:
+    yield ""
+    yield at.screen.word("coverage")
+    for routine, kinds in cast("dict[str, dict[str, dict[str, Any]]]", _coverage_json(hit, at.library)).items():
+        title = at.library.versions[routine][0].routine.title
+        yield f"{title(at.screen.lang)} [{routine}]"
+        for kind, one in kinds.items():
+            if one["of"]:
+                yield "  " + at.screen.word(f"covered.{kind}", hit=one["hit"], of=one["of"])
+            yield from (f"    - {name}" for name in one["missed"])
 
 
 def _ends(

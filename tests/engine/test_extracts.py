@@ -128,7 +128,9 @@ def test_free_text_goes_to_somebody_else_only_where_the_identity_is_known_not_to
     world.engine.change(case, "identity", actor=WORKER, key=world.key(), form=check)
     assert leads.isdisjoint(waits(world, case, OTHER_PARTY))
     assert leads <= facts(world.engine.extract(case, party=OTHER_PARTY, actor=WORKER, partial=True))
-    world.engine.change(case, "identity", actor=WORKER, key=world.key(), form={**check, "level": "confidentiality_mark"})
+    world.engine.change(
+        case, "identity", actor=WORKER, key=world.key(), form={**check, "level": "confidentiality_mark"}
+    )
     assert leads <= waits(world, case, OTHER_PARTY).keys()
     decide(world, case, "cargo.weather", "disclosed", party=OTHER_PARTY)
     assert "cargo.weather" in facts(world.engine.extract(case, party=OTHER_PARTY, actor=WORKER, partial=True))
