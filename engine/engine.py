@@ -24,6 +24,7 @@ from .drafts import Draft, Drafts
 from .evolve import fold
 from .extracts import Extract, Extracts
 from .files import Files
+from .following import Following
 from .guide import Guide, changes, guide
 from .identity import identity_of, shown_to, sight
 from .instants import local_day, text_of
@@ -79,6 +80,7 @@ class Engine:
         self._oversight = Oversight(self._desk)
         self.extracts = Extracts(self._desk)
         self.persons = Persons(self._desk)
+        self.following = Following(self._desk)
 
     def over(self, store: Store, tell: Telling | None) -> "Engine":
         """The same engine, with nothing at hand, over another view of its store.

@@ -25,7 +25,7 @@ from .identity import Sight, field_of, hidden, identity_of, identity_view, sight
 from .instants import local_day
 from .judge import glance, may_see, who_may
 from .persons import CLOSED, Channel
-from .reasons import fact_titles, field_title, roles_text
+from .reasons import fact_titles, field_title, roles_text, step_title
 from .replay import Changed
 from .saying import say_instant, say_value
 from .values import Case, Facts, Run
@@ -280,18 +280,13 @@ class _Looking:
                 yield fill(self.words["guide.birthday"], places)
         for name in sorted(self.run.owed):
             move = self.rules.moves[self.run.state][name]
-            yield fill(self.words["guide.owed"], {"step": self.title(move)})
+            yield fill(self.words["guide.owed"], {"step": step_title(self.library, move)})
 
     def actions(self) -> Iterator[Action]:
         moves = self.rules.moves[self.run.state].values()
         for move in sorted(moves, key=lambda move: move.kind != "acute"):
             if (move.kind not in {"review", "complete"} or move.trigger in self.run.owed) and move.by != CLOCK.roles:
                 yield self._action(move)
-
-    def title(self, move: Move) -> Text:
-        """What a step is called, also one that four-eyes or a late form made."""
-        made = self.library.builtin.titles.get(move.kind)
-        return fill(made, {"step": move.step.title}) if made is not None else move.step.title
 
     def _action(self, move: Move) -> Action:
         step = move.step
@@ -304,7 +299,7 @@ class _Looking:
         found = glance(self.ask, self.rules, move, self.run)
         return Action(
             trigger=move.trigger,
-            title=self.title(move),
+            title=step_title(self.library, move),
             help=step.help if move.kind in {"step", "propose", "complete"} else None,
             who=who_may(self.library, move),
             open=not found.reasons,

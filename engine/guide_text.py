@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from stegvis.routines.text import Lang, Text, Words, fill
 
+from .days import say_moment
 from .guide_view import Action, DueView, GuideView, Next, Question
 from .instants import moment_of
 from .saying import say_instant, say_left
@@ -11,6 +12,17 @@ from .saying import say_instant, say_left
 
 def guide_lines(shown: GuideView, words: Words, lang: Lang) -> Iterator[str]:
     """The lines of a guide in one language."""
+    yield from situation_lines(shown, words, lang)
+    yield from known_lines(shown, words, lang)
+    yield from _actions(shown, words, lang)
+    yield ""
+    ran = shown.clock
+    clock = words["guide.clock_never"] if ran is None else fill(words["guide.clock"], {"when": say_instant(ran)})
+    yield clock(lang)
+
+
+def situation_lines(shown: GuideView, words: Words, lang: Lang) -> Iterator[str]:
+    """Where the run stands: what to do now, why, by when, who has it, what not to do, who to ring."""
 
     def word(name: str, **places: Text | str | int) -> str:
         return fill(words[f"guide.{name}"], places)(lang)
@@ -26,8 +38,9 @@ def guide_lines(shown: GuideView, words: Words, lang: Lang) -> Iterator[str]:
     yield f"{word('now')}: {shown.now(lang)}"
     yield f"{word('why')}: {shown.why(lang)}"
     for due in shown.due:
-        left = say_left(due.shown, moment_of(shown.at), words)
-        yield f"{word('due')}: {word('due_line', what=due.title, when=say_instant(due.shown), left=left)}"
+        now, at = moment_of(shown.at), moment_of(due.shown)
+        when, left = say_moment(at, now, words, lang), say_left(due.shown, now, words)
+        yield f"{word('due')}: {word('due_line', what=due.title, when=when, left=left)}"
         yield f"  {word('due_how', how=_how(due, words, lang))}"
     if shown.waiting is not None:
         yield f"{word('waiting')}: {shown.waiting(lang)}"
@@ -41,6 +54,14 @@ def guide_lines(shown: GuideView, words: Words, lang: Lang) -> Iterator[str]:
         number = contact.number or word("call_missing")
         hours = f" ({contact.hours(lang)})" if contact.hours is not None else ""
         yield f"{word('call')}: {contact.title(lang)}: {number}{hours}"
+
+
+def known_lines(shown: GuideView, words: Words, lang: Lang, *, code: bool = True) -> Iterator[str]:
+    """What has been answered, as far as the reader may see it; with the names that commands take."""
+
+    def word(name: str, **places: Text | str | int) -> str:
+        return fill(words[f"guide.{name}"], places)(lang)
+
     for heading, facts in (("proposed", shown.proposed), ("facts", shown.facts)):
         if facts:
             yield ""
@@ -48,13 +69,10 @@ def guide_lines(shown: GuideView, words: Words, lang: Lang) -> Iterator[str]:
         for fact in facts:
             by = fact.correction
             mark = f" ({word('corrected', at=say_instant(by.at), by=by.by)})" if by is not None else ""
-            mark = f" [{fact.fact}]{mark}" if fact.hidden else mark
+            mark = f" [{fact.fact}]{mark}" if fact.hidden and code else mark
             yield f"  - {fact.title(lang)}: {fact.value(lang)}{mark}"
-    if any(fact.hidden for fact in (*shown.proposed, *shown.facts)):
+    if code and any(fact.hidden for fact in (*shown.proposed, *shown.facts)):
         yield words["identity.reveal"](lang)
-    yield from _actions(shown, words, lang)
-    yield ""
-    yield word("clock", when=say_instant(shown.clock)) if shown.clock is not None else word("clock_never")
 
 
 def _how(due: DueView, words: Words, lang: Lang) -> str:
@@ -71,24 +89,30 @@ def _how(due: DueView, words: Words, lang: Lang) -> str:
 
 def _actions(shown: GuideView, words: Words, lang: Lang) -> Iterator[str]:
     opened = [action for action in shown.actions if action.open]
-    closed = [action for action in shown.actions if not action.open]
     if opened:
         yield ""
         yield f"{words['guide.can'](lang)}:"
         for number, action in enumerate(opened, 1):
             yield f"  {number}. {action.title(lang)} [{action.trigger}]"
-            yield from (f"     {line}" for line in _about(action, words, lang))
+            yield from (f"     {line}" for line in about_lines(action, words, lang))
+    yield from closed_lines(shown, words, lang, code=True)
+
+
+def closed_lines(shown: GuideView, words: Words, lang: Lang, *, code: bool = False) -> Iterator[str]:
+    """What cannot be chosen now, with every reason and what would remove it; with the names that commands take."""
+    closed = [action for action in shown.actions if not action.open]
     if closed:
         yield ""
         yield f"{words['guide.cannot'](lang)}:"
-        for action in closed:
-            yield f"  - {action.title(lang)} [{action.trigger}]"
-            for reason in action.reasons:
-                yield f"     {words['guide.because'](lang)}: {reason.text(lang)}"
-                yield f"     {words['guide.remedy'](lang)}: {reason.remedy(lang)}"
+    for action in closed:
+        yield f"  - {action.title(lang)}{f' [{action.trigger}]' if code else ''}"
+        for reason in action.reasons:
+            yield f"     {words['guide.because'](lang)}: {reason.text(lang)}"
+            yield f"     {words['guide.remedy'](lang)}: {reason.remedy(lang)}"
 
 
-def _about(action: Action, words: Words, lang: Lang) -> Iterator[str]:
+def about_lines(action: Action, words: Words, lang: Lang, *, asks: bool = True) -> Iterator[str]:
+    """What a step is, what it must not lead to, what it asks, where it leads, on what law it rests."""
     if action.help is not None:
         yield action.help(lang)
     for flag, name in (
@@ -102,7 +126,7 @@ def _about(action: Action, words: Words, lang: Lang) -> Iterator[str]:
         yield action.channel(lang)
     for never in action.never:
         yield f"{words['guide.never'](lang)}: {never(lang)}"
-    if action.questions:
+    if action.questions and asks:
         yield f"{words['guide.asks'](lang)}: " + "; ".join(_question(one, words, lang) for one in action.questions)
     for after in action.next:
         yield f"{words['guide.leads'](lang)}: {_next(after, words, lang)}"

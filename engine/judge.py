@@ -9,7 +9,7 @@ from stegvis.routines.condition import Condition
 from stegvis.routines.form import Problem, Value
 from stegvis.routines.library import Library
 from stegvis.routines.model import EVERYONE
-from stegvis.routines.rules import CompiledGuard, Move, Rules, allowed
+from stegvis.routines.rules import Asked, CompiledGuard, Move, Rules, allowed
 from stegvis.routines.text import Text, plain
 
 from .asking import Ask
@@ -69,6 +69,21 @@ def judge(ask: Ask, rules: Rules, move: Move, run: Run | None) -> Judgement:
 
 
 _NOTHING: frozenset[str] = frozenset()
+
+
+def asked_now(ask: Ask, rules: Rules, move: Move, run: Run | None, form: Mapping[str, object]) -> tuple[Asked, ...]:
+    """The questions of a step that are to be asked, by what has been answered so far.
+
+    One whose condition is not known yet is not asked before it is; a form that is completed asks only what is missing.
+    """
+    given, _ = move.questions.read(form, now=ask.at, today=ask.today)
+    _, facts = _known(ask, rules, move, run, given)
+    before: Facts = run.facts if run is not None and move.kind == "complete" else {}
+    return tuple(
+        one
+        for one in move.asked
+        if (one.when is None or one.when.evaluate(facts) is True) and before.get(one.fact) is None
+    )
 
 
 def glance(ask: Ask, rules: Rules, move: Move, run: Run) -> Judgement:

@@ -5,7 +5,7 @@ from typing import Literal
 
 from stegvis.routines.library import Library
 from stegvis.routines.orders import HOLDER
-from stegvis.routines.rules import CompiledGuard, Rules
+from stegvis.routines.rules import CompiledGuard, Move, Rules
 from stegvis.routines.text import Lang, Text, fill, plain
 
 from .values import Reason
@@ -52,6 +52,12 @@ def field_title(rules: Rules, fact: str) -> Text:
     if form in routine.forms and name in routine.forms[form].fields:
         return routine.forms[form].fields[name].title
     return plain(name)
+
+
+def step_title(library: Library, move: Move) -> Text:
+    """What a step is called, also one that four-eyes or a late form made."""
+    made = library.builtin.titles.get(move.kind)
+    return fill(made, {"step": move.step.title}) if made is not None else move.step.title
 
 
 def fact_titles(rules: Rules, facts: Iterable[str]) -> Text:

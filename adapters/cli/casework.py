@@ -9,6 +9,7 @@ from stegvis.engine.engine import How
 
 from .desk import Desk, actor, desk, instant
 from .errors import reason_lines, speakable, told
+from .following import follow, wanted
 from .forms import Fields, answers, fields_of, fresh_key, opening, question_json, question_lines, split
 from .options import ACTING, GOOD, NO, Acting, Answers
 from .screen import shipped_words
@@ -39,11 +40,23 @@ def open_(
 
 
 def guide(
-    case: str, /, *, run: str | None = None, how: How = "read", reveal: tuple[str, ...] = (), acting: Acting = ACTING
+    case: str,
+    /,
+    *,
+    run: str | None = None,
+    how: How = "read",
+    reveal: tuple[str, ...] = (),
+    interactive: bool = False,
+    once: bool = False,
+    acting: Acting = ACTING,
 ) -> int:
-    """Show what stands on the screen."""
+    """Follow a case step by step, or show once what stands on the screen."""
+    talking = wanted(interactive=interactive, once=once or how != "read" or bool(reveal), json=acting.json)
     with desk(acting) as at:
-        shown = at.engine.guide(case, actor=actor(acting, at.library), run=run, how=how, reveal=reveal)
+        who = actor(acting, at.library)
+        if talking:
+            return follow(at, who, case, run)
+        shown = at.engine.guide(case, actor=who, run=run, how=how, reveal=reveal)
         at.screen.document({"guide": shown.json(), "digest": shown.digest})
         at.screen.lines(shown.text(at.screen.lang).splitlines())
         at.screen.line()

@@ -1,6 +1,7 @@
 """What is printed: plain lines, one after the other, or one JSON document. No colour, no cursor, no boxes."""
 
 import os
+import re
 import shutil
 import sys
 import textwrap
@@ -36,7 +37,8 @@ def wrapped(line: str, width: int | None) -> Iterator[str]:
         return
     inner = line.lstrip()
     indent = " " * min(len(line) - len(inner), width // 4)
-    hanging = indent + "  " * inner.startswith("- ")
+    marked = re.match(r"- |[0-9]{1,3}\. ", inner)
+    hanging = indent + " " * (len(marked[0]) if marked is not None else 0)
     yield from textwrap.wrap(
         inner, width, initial_indent=indent, subsequent_indent=hanging, break_long_words=False, break_on_hyphens=False
     )
