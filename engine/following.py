@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Literal, TypeAlias
 
-from stegvis.routines.form import Field, is_reference
+from stegvis.routines.form import Field
 from stegvis.routines.library import Library
 from stegvis.routines.model import EVERYONE
 from stegvis.routines.rules import Move, Rules
@@ -18,9 +18,11 @@ from .access import Ground
 from .asking import Ask, asking
 from .decide import rules_of
 from .desk import Desk
+from .identity import identity_of, identity_view
 from .instants import day_at, local_day, text_of
 from .judge import asked_now
 from .messages import head_of
+from .persons import IdentityView
 from .reasons import field_title, reason, roles_text, step_title
 from .values import Actor, Case, Command, Reason, Run
 
@@ -117,6 +119,7 @@ class Task:
 
     Attributes:
         group: where in the list it belongs; what is overdue or due today stands there also when others are waited for.
+        identity: whether the person's identity is protected; stands first wherever the run is shown.
         case, run, routine: which.
         now: what there is to do in it.
         waiting: for whom it waits, if it does.
@@ -125,6 +128,7 @@ class Task:
     """
 
     group: Group
+    identity: IdentityView
     case: str
     run: str
     routine: Text
@@ -155,7 +159,7 @@ class Following:
         move = rules.move(one.state, trigger)
         if move is None:
             why = reason(library, "unknown_step", "unknown")
-            self._desk.refuse(actor, seen.now, trigger if is_reference(trigger) else "?", case, why)
+            self._desk.refuse(actor, seen.now, "?", case, why)
         self._desk.look(seen, actor, "read", run=one.id, trg=trigger)
         ask = self._desk.looking(seen, one, actor, trigger)
         if move.kind == "acute" and rules.routine.acute is not None:
@@ -275,6 +279,7 @@ def _task(library: Library, rules: Rules, case: Case, run: Run, actor: Actor, no
         group = "today"
     return Task(
         group=group,
+        identity=identity_view(library, identity_of(library, case)),
         case=case.id,
         run=run.id,
         routine=rules.routine.title,

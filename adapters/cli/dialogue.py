@@ -24,8 +24,8 @@ from stegvis.routines.text import Lang, Text
 
 from . import pages
 from .answering import Again, Begun, Key, Questioner, Said, read_when
-from .errors import reason_lines, told
-from .voice import Voice
+from .errors import told
+from .voice import Voice, visible
 
 Lines = list[str]
 Line = Generator[Said, str, Lines]
@@ -117,8 +117,30 @@ class Dialogue:
             if text.isdecimal() and len(text) < 4 and 1 <= int(text) <= len(choices):  # noqa: PLR2004 - a choice has few digits
                 return choices[int(text) - 1]
             lines = self._key(text, shown, None)
+            if text == "v":
+                lines = yield from self._reveal(shown, lines)
             if not lines:
                 lines = [voice.word("not_a_choice", count=len(choices)) if choices else voice.word("nothing_open")]
+
+    def _reveal(self, shown: Guide, lines: Lines) -> Line:
+        """Show an answer that is held back for the person's protection, if the reader asks for it by its number."""
+        voice, away = self.voice, [fact for fact in (*shown.proposed, *shown.facts) if fact.hidden]
+        if not away:
+            return lines
+        lines = [*lines, voice.word("reveal")]
+        lines += [f"  {number}. {fact.title(voice.lang)}" for number, fact in enumerate(away, 1)]
+        while True:
+            text = (yield Said(tuple(lines), voice.word("answer"), "reveal")).strip()
+            if not text.isdecimal() or len(text) > 3 or not 1 <= int(text) <= len(away):  # noqa: PLR2004 - few digits
+                return [voice.word("keys")]
+            asked = away[int(text) - 1].fact
+            try:
+                now = self.engine.guide(self.case, actor=self.actor, run=shown.run, reveal=[asked])
+            except Refused as no:
+                lines = list(pages.reasons(no.reasons, voice))
+                continue
+            told = [fact for fact in (*now.proposed, *now.facts) if fact.fact == asked]
+            lines = [f"{fact.title(voice.lang)}: {visible(fact.value(voice.lang))}" for fact in told]
 
     def _key(self, letter: str, shown: Guide, action: Action | None, field: Field | None = None) -> Lines:
         """What a key answers; nothing for what is no key.
@@ -362,8 +384,8 @@ class Dialogue:
                 happened=happened,
             )
         except Refused as no:
-            lines = [voice.word("refused")]
-            return [*lines, *(line for one in no.reasons for line in reason_lines(one, voice.words, voice.lang))]
+            again = voice.word("check_keys", step=step.action.title)
+            return [voice.word("refused"), *pages.reasons(no.reasons, voice), again]
         except Stale as stale:
             who, at = str(stale.details["actor"]), str(stale.details["at"])
             raise _Back([*self._faster(who, at), *self._kept()]) from None

@@ -8,6 +8,7 @@ from stegvis.engine.guide import Guide
 from stegvis.engine.guide_text import about_lines, closed_lines, known_lines, situation_lines
 from stegvis.engine.guide_view import Action
 from stegvis.engine.instants import moment_of
+from stegvis.engine.values import Reason
 
 from .voice import Voice
 
@@ -69,7 +70,7 @@ def call(shown: Guide, voice: Voice) -> Iterator[str]:
 
 def known(shown: Guide, voice: Voice) -> Iterator[str]:
     """What has been answered so far, as far as the reader may see it."""
-    lines = list(known_lines(shown, voice.words, voice.lang))
+    lines = list(known_lines(shown, voice.words, voice.lang, code=False))
     yield from lines or [voice.word("no_facts")]
 
 
@@ -91,6 +92,14 @@ def step(action: Action, voice: Voice) -> Iterator[str]:
     yield ""
     yield voice.word("step", step=action.title)
     yield from about_lines(action, voice.words, voice.lang, asks=False)
+
+
+def reasons(found: Sequence[Reason], voice: Voice) -> Iterator[str]:
+    """Why not, and what would remove it."""
+    words, lang = voice.words, voice.lang
+    for one in found:
+        yield f"  {words['guide.because'](lang)}: {one.text(lang)}"
+        yield f"  {words['guide.remedy'](lang)}: {one.remedy(lang)}"
 
 
 def check(sheet: Sheet, turns: Sequence[str], form: Mapping[str, object], voice: Voice) -> Iterator[str]:

@@ -87,8 +87,21 @@ def test_a_key_answers_and_the_question_is_asked_again(key: str) -> None:
     room = Room()
     case = room.lantern()
     number = number_of(room, case, "look")
-    heard = hold(room.dialogue(case).talk(), reading(key, number, key, "1"))
-    assert heard.about == ["choice", "choice", "flame", "flame", "wind"]
+    after = [""] if key == "v" else []
+    heard = hold(room.dialogue(case).talk(), reading(key, *after, number, key, "1"))
+    assert [one for one in heard.about if one != "reveal"] == ["choice", "choice", "flame", "flame", "wind"]
+
+
+@pytest.mark.parametrize("asked", [False, True])
+def test_a_hidden_answer_is_shown_only_when_asked_for_and_that_is_logged_first(asked: bool) -> None:
+    room = Room()
+    case = room.lantern()
+    heard = hold(room.dialogue(case).talk(), reading("v", "1" if asked else "", "", "q"))
+    assert heard.about == ["choice", "reveal", "reveal", "choice"] if asked else ["choice", "reveal", "choice"]
+    assert ("Vi såg lyktan." in heard.text) is asked
+    assert heard.lines[0] == "SKYDDADE PERSONUPPGIFTER: INTE KÄNT. Behandla som skyddade."
+    logged = [row.body for row in room.engine.store.looks("skola", case)]
+    assert any(b'"fld":["first.account"]' in body for body in logged) is asked
 
 
 def test_back_asks_the_question_before_and_then_leaves_the_step() -> None:

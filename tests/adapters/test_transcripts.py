@@ -20,7 +20,7 @@ def suspicion(room: Room) -> str:
 
 
 SUSPICION = {
-    "place": ["i klassrummet"],
+    "place": ["i klassrummet", ""],
     "changes_at": ["i dag", "i dag kl. 15.10"],
     "changes_how": ["1"],
     "seen": ["Eleven säger att hen inte vågar gå hem.", "Brodern väntar utanför.", ""],
