@@ -3,6 +3,8 @@
 import signal
 import sys
 from collections.abc import Callable, Generator
+from contextlib import suppress
+from typing import Final
 
 from stegvis.engine.drafts import Draft
 from stegvis.engine.saying import say_instant
@@ -17,6 +19,9 @@ from .forms import fresh_key
 from .options import GOOD
 from .screen import Screen, shipped_words
 from .terminal import Lost, terminal
+
+GONE: Final[int] = getattr(signal, "SIGHUP", 1)
+"""The signal that says that the terminal is gone."""
 
 
 def wanted(*, interactive: bool, once: bool, json: bool) -> bool:
@@ -55,6 +60,8 @@ def converse(screen: Screen, talk: Generator[Said, str, list[str]], lost: Callab
             return GOOD
         except Lost as gone:
             return _broken_off(screen, gone, lost)
+        except OSError:  # nobody is there to be told
+            return _broken_off(screen, Lost("", GONE), lost)
 
 
 def _broken_off(screen: Screen, gone: Lost, lost: Callable[[str], Draft | None]) -> int:
@@ -63,7 +70,7 @@ def _broken_off(screen: Screen, gone: Lost, lost: Callable[[str], Draft | None])
         kept = lost(gone.typed)
     except Exception as error:  # noqa: BLE001 - told as every other error is, without what was written
         return screen.fail(told(error, shipped_words()))
-    if gone.signal not in {getattr(signal, "SIGHUP", None), signal.SIGTERM}:
+    with suppress(OSError):
         screen.line()
         if kept is not None:
             screen.say("following_kept", expires=say_instant(kept.expires))

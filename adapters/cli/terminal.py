@@ -21,6 +21,10 @@ readline: Final[ModuleType | None] = _readline
 _LEAVING: Final = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
 
 
+NOTED: Final = 0.1
+"""Seconds between two looks at the line that is being written."""
+
+
 class Lost(Exception):
     """The terminal is gone, or the reader has broken off.
 
@@ -40,6 +44,9 @@ class Terminal:
     def __init__(self) -> None:
         self._reading = False
         self._left = 0
+        self._noted = ""
+        # Asked now: a terminal that is gone is none.
+        self._edits = readline is not None and sys.stdin.isatty()
 
     def line(self, prompt: str) -> str:
         """The next line.
@@ -49,13 +56,25 @@ class Terminal:
         """
         if self._left:
             raise Lost("", self._left)
-        self._reading = True
+        self._reading, self._noted = True, ""
+        self._note(NOTED)
         try:
             return input(prompt)
         except EOFError:
-            raise Lost("", 0) from None
+            raise Lost(self._noted, 0) from None
         finally:
+            self._note(0)
             self._reading = False
+
+    def _note(self, every: float) -> None:
+        """Take note of the line now and then: readline forgets it when the terminal is gone before the signal comes."""
+        if self._edits and hasattr(signal, "setitimer"):
+            signal.setitimer(signal.ITIMER_REAL, every, every)
+
+    def noting(self, *_: object) -> None:
+        """Take note of the line that is being written."""
+        if self._reading:
+            self._noted = self._typed()
 
     def left(self, number: int, _: FrameType | None) -> None:
         """Take note of a signal; what is being stored is stored first."""
@@ -63,8 +82,11 @@ class Terminal:
             self._left = number
             return
         self._reading = False
-        typed = readline.get_line_buffer() if readline is not None and sys.stdin.isatty() else ""
-        raise Lost(typed, number)
+        raise Lost(self._typed() or self._noted, number)
+
+    def _typed(self) -> str:
+        """The line that is being written."""
+        return readline.get_line_buffer() if readline is not None and self._edits else ""
 
 
 @contextmanager
@@ -74,6 +96,8 @@ def terminal() -> Generator[Terminal]:
     if readline is not None:
         readline.set_auto_history(False)
     before = {number: signal.signal(number, one.left) for number in _LEAVING}
+    if hasattr(signal, "SIGALRM"):
+        before[signal.SIGALRM] = signal.signal(signal.SIGALRM, one.noting)
     try:
         yield one
     finally:

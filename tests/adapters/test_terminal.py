@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from stegvis.adapters.cli.terminal import NOTED
+
 from .commands import COUNSELLOR, PLANTED, File, spawned
 
 COMMAND = Path(sys.executable).with_name("stegvis")
@@ -116,6 +118,7 @@ def test_a_connection_that_breaks_loses_no_letter(file: File, tmp_path: Path) ->
         choose(one, "Skriv en rad")
         one.write("halva", end="")
         one.until("halva")
+        time.sleep(5 * NOTED)
         os.close(one.master)
         one.process.send_signal(signal.SIGHUP)  # as the kernel does to whoever has the terminal
         one.ended()
