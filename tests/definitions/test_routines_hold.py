@@ -14,6 +14,8 @@ TOGETHER = {
     "acute": ("acute",),
     "report": ("report", "acute"),
     "plan": ("coordinated_plan", "acute"),
+    "support_offer": ("support_offer", "report", "acute"),
+    "support_around": ("support_around", "safety_question", "threat_notice", "report", "acute"),
     "crossing": ("suspicion", "report", "acute", "consultation"),
 }
 """Which routines are tried together; the first is the one that staff open, and the others follow from it."""
