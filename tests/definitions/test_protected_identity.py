@@ -51,12 +51,16 @@ def test_free_text_is_hidden_unless_a_routine_says_why_not() -> None:
         "report/not_opening.decision_text",
         "report/opening.decision_text",
         "report/registration.number",
+        "safety_question/asked.number",
         "suspicion/advice.said",
         "suspicion/no_concern.watches",
         "suspicion/phone_answer.answered_by",
         "suspicion/phone_answer.by_whom",
         "suspicion/phone_answer.may_say",
         "suspicion/question.matter",
+        "support_around/question.number",
+        "support_offer/child_plan.decision_text",
+        "support_offer/decision.decision_text",
     }
 
 
