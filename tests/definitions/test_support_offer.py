@@ -61,7 +61,7 @@ CHILD_PLAN: Mapping[str, object] = {
     "weighing": "decisive",
     "decision_text": "Stöd beviljas.",
 }
-REACHED: Mapping[str, object] = {"channel": "phone", "interpreter": "none_needed", "wants": "accepts"}
+REACHED: Mapping[str, object] = {"channel": "phone", "interpreter": "none_needed"}
 
 
 class Office:
@@ -527,7 +527,7 @@ def test_nobody_who_uses_violence_is_contacted_before_the_other_caseworker_says_
     assert office.refusal("cleared", HIS) == {"safe_now"}
     office.reply(question, "go", "change_answer")
     assert office.do("cleared", HIS) == "reaching"
-    assert office.do("reach_out", HIS, **REACHED) == "planning"
+    assert office.do("reach_out", HIS, **REACHED) == "offered"
 
 
 @settings(deadline=None, max_examples=40)
@@ -613,7 +613,8 @@ def test_no_ending_surprises_the_other_side() -> None:
     question = next(one.case for one in office.engine.due(actor=WORKER))
     office.reply(question, "go")
     office.do("cleared", HIS)
-    office.do("reach_out", HIS, **{**REACHED, "wants": "declines", "next_at": office.now + timedelta(days=9)})
+    office.do("reach_out", HIS, **REACHED)
+    office.do("answer", HIS, wants="declines", next_at=office.now + timedelta(days=9))
     closing = {"why": "Han vill inte", "knows_ways": True}
     assert office.refusal("close_declined", HIS, **closing) == {"ending_known"}
     office.later(minutes=5)
