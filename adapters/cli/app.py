@@ -48,6 +48,7 @@ COMMANDS: Final = {
     "verify": "proof:verify",
     "check": "checking:check",
     "diagram": "drawing:diagram",
+    "doctor": "doctor:doctor",
     "rebuild": "clock:rebuild",
     "backup": "upkeep:backup",
     "restore": "upkeep:restore",
