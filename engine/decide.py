@@ -115,10 +115,18 @@ def _open(ask: Ask, case: Case | None) -> Decision:
     persons = {run.person for run in case.runs.values()} if case is not None else set[str | None]()
     if command.person is not None and persons - {None, command.person}:
         reasons.append(reason(library, "one_person_a_case", "forbidden"))
+    if case is not None and _apart(library, case, rules):
+        reasons.append(reason(library, "own_case", "forbidden"))
     if reasons:
         return Denied(tuple(reasons))
     event = _opening(ask, rules, case, found)
     return _accept(case, event, received(ask, event.head) if command.message is not None else None)
+
+
+def _apart(library: Library, case: Case, rules: Rules) -> bool:
+    """Whether the case has a run that this routine is never to share a case with, or that is never to share with it."""
+    others = [rules_of(library, run).routine for run in case.runs.values()]
+    return any(one.routine in rules.routine.apart or rules.id in one.apart for one in others)
 
 
 def _opening(ask: Ask, rules: Rules, case: Case | None, found: Judgement) -> Event:

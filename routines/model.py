@@ -287,6 +287,7 @@ class Routine(Model):
     """One routine (rutin).
 
     ``protected_identity`` is the answer that says whether the identity of the person it is about is protected.
+    ``apart`` names routines that never run in the same case (skilda ärenden), whichever of the two came first.
     """
 
     format: Literal[1]
@@ -301,6 +302,7 @@ class Routine(Model):
     opens: Annotated[Transition, Limits(alias="open")]
     receives: Receives | None = None
     protected_identity: FactName | None = None
+    apart: tuple[Name, ...] = ()
     states: Annotated[dict[Name, State], Limits(min_length=1)]
     shared: dict[Name, Shared] = {}
     forms: dict[Name, Form] = {}

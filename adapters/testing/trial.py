@@ -191,6 +191,9 @@ class Trial(RuleBasedStateMachine):
                 run.person,
             }:
                 tried.objections.append(Objection(frozenset({"one_person_a_case"})))
+            there = [one.routine for one in self.witness.runs.values() if one.case == case]
+            if any(one.routine in routine.apart or routine.routine in one.apart for one in there):
+                tried.objections.append(Objection(frozenset({"own_case"})))
         if kinds[actor.organisation].kind not in routine.organisation:
             tried.objections = [Objection(frozenset({"organisation"}))]
         # an opening steps over no guard: the door takes no overrides there

@@ -188,6 +188,8 @@ def _rest(about: Subject) -> None:
     routine, page, world = about.routine, about.page, about.world
     for number, kind in enumerate(routine.organisation):
         _known(page, "organisation-unknown", ("organisation", number), kind, world.organisations.kinds)
+    for number, name in enumerate(routine.apart):
+        _known(page, "routine-unknown", ("apart", number), name, world.routines)
     roles(about, ("correct", "by"), routine.correct.by)
     if routine.acute is not None:
         roles(about, ("acute", "by"), routine.acute.by, everyone=True)

@@ -530,6 +530,17 @@ def test_nobody_who_uses_violence_is_contacted_before_the_other_caseworker_says_
     assert office.do("reach_out", HIS, **REACHED) == "offered"
 
 
+def test_whoever_is_exposed_and_whoever_uses_violence_never_share_a_case_whichever_came_first() -> None:
+    office = Office().adult()
+    begin = {"whom": "perpetrator", "close": "yes", "protected_identity": "no"}
+    with pytest.raises(Refused, match="own_case"):
+        office.engine.open("support_around", actor=WORKER, form=begin, person="p-1", key="a", case=office.case)
+    other = office.engine.open("support_around", actor=WORKER, form=begin, person="p-1", key="b").id
+    with pytest.raises(Refused, match="own_case"):
+        office.engine.open("support_offer", actor=WORKER, form={**START, "whom": "adult"}, key="c", case=other)
+    assert set(routine("support_around").apart) >= {"support_offer", "report", "safety_question", "threat_notice"}
+
+
 @settings(deadline=None, max_examples=40)
 @given(st.lists(st.sampled_from(["go", "wait", "ask", "threat"]), max_size=6))
 def test_contact_is_open_only_while_the_latest_answer_is_a_yes_newer_than_question_and_threat(said: list[str]) -> None:
