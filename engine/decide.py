@@ -144,6 +144,8 @@ def _opening(ask: Ask, rules: Rules, case: Case | None, found: Judgement) -> Eve
         head["due"] = due
     _duties(head, rules.opening, found)
     _hand(head, rules.opening, found.facts)
+    if command.begun is not None and case is not None:
+        _follow(head, run_of(case, command.begun))
     if found.lost:
         head["why"] = found.lost
     message = command.message
@@ -151,6 +153,29 @@ def _opening(ask: Ask, rules: Rules, case: Case | None, found: Judgement) -> Eve
         head["hof"] = {"id": message.id, "kind": message.kind, "dir": "received", "org": message.sender}
         head["basis"] = [message.basis]
     return Event(head, _body(rules.opening, found, command), tuple(found.reads))
+
+
+def _follow(head: Head, first: Run) -> None:
+    """A run that a step of another begins: it is with whoever has that one."""
+    head["begun"] = first.id
+    if first.holder is not None:
+        head["hold"] = first.holder
+
+
+def _begin(ask: Ask, case: Case, run: Run, routine: str) -> Decision:
+    """Open the run that a step begins, before the step itself: its answers come later."""
+    command = Command(
+        kind="open",
+        run=ask.command.fresh or "",
+        trigger=routine,
+        happened=ask.command.happened,
+        person=run.person,
+        seen=ask.command.seen,
+        digest=ask.command.digest,
+        case=case.id,
+        begun=run.id,
+    )
+    return _open(ask._replace(command=command), case)
 
 
 # ---- taking a step ------------------------------------------------------------------------------------------------
@@ -167,6 +192,12 @@ def _take(ask: Ask, case: Case, run: Run, rules: Rules) -> Decision:
         found.reasons.append(reason(ask.library, "one_person_a_case", "forbidden"))
     if found.reasons:
         return Denied(tuple(found.reasons))
+    before: tuple[Event, ...] = ()
+    if move.step.begins is not None and move.kind in {"step", "approve"}:
+        begun = _begin(ask, case, run, move.step.begins)
+        if isinstance(begun, Denied):
+            return begun
+        before, case = begun.events, begun.case or case
     head = _head("transition", ask, rules)
     head["trg"] = move.trigger
     head["from"] = run.state
@@ -177,12 +208,14 @@ def _take(ask: Ask, case: Case, run: Run, rules: Rules) -> Decision:
     if move.kind != "propose":
         _duties(head, move, found)
         _hand(head, move, found.facts)
+        _along(head, rules, case, run)
         message = message_of_step(ask, case, run, move, found.facts)
         if message is not None:
             found.given[f"status.{move.step.revokes or move.base}"] = message.status or "sent"
             head["hof"] = sent_head(message)
             head["basis"] = list(dict.fromkeys([*head.get("basis", ()), message.basis]))
-    return _accept(case, Event(head, _body(move, found, ask.command), tuple(found.reads)), message)
+    accepted = _accept(case, Event(head, _body(move, found, ask.command), tuple(found.reads)), message)
+    return accepted._replace(events=(*before, *accepted.events))
 
 
 def _another(case: Case, move: Move, found: Judgement) -> bool:
@@ -291,6 +324,14 @@ def _hand(head: Head, move: Move, facts: Facts) -> None:
             head["hold"] = holder
         if isinstance(person, str):
             head["person"] = person
+
+
+def _along(head: Head, rules: Rules, case: Case, run: Run) -> None:
+    """Runs that this one has begun go to whoever it goes to, unless somebody else has them by now."""
+    others = (one for one in case.runs.values() if one.routine in rules.begins and one.holder in {None, run.holder})
+    going = [one.id for one in others if one.id != run.id and one.ended is None]
+    if "hold" in head and going:
+        head["along"] = going
 
 
 def _not_here(library: Library, rules: Rules, run: Run, trigger: str) -> Reason:

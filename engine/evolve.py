@@ -48,11 +48,17 @@ def evolve(case: Case | None, event: Event) -> Case:
         head["at"],
         head["actor"],
         case.acute or head.get("acute", False),
-        {**case.runs, run.id: run},
+        {**case.runs, run.id: run, **_along(case, head)},
         case.access,
         case.identity,
         case.channels,
     )
+
+
+def _along(case: Case, head: Head) -> Mapping[str, Run]:
+    """Other runs of the case that went to the same holder as this one."""
+    holder, unit = head.get("hold"), head["unit"]
+    return {id: case.runs[id]._replace(holder=holder, unit=unit) for id in head.get("along", ()) if id in case.runs}
 
 
 def fold(events: Iterable[Event]) -> Case | None:

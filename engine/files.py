@@ -253,7 +253,8 @@ class Files:
         if case is None or not decision.events:
             raise Broken("nothing_to_store")
         log = self.origin(organisation)
-        touched = list({event.head["run"]: None for event in decision.events})
+        heads = [event.head for event in decision.events]
+        touched = list({run: None for head in heads for run in (head["run"], *head.get("along", ()))})
         for unit in touched if held is not None else [case.id, *touched]:
             self.keys.ensure(log, unit)
         self._publish(decision.events, case)

@@ -222,7 +222,7 @@ def _command(library: Library, case: Case | None, event: Event) -> tuple[Command
             )
             kind: Any = "receive" if message is not None else "open"
             return Command(
-                kind=kind, trigger=head["rtn"], form=_form(facts), person=head.get("person"), message=message, **common
+                kind=kind, trigger=head["rtn"], form=_form(facts), person=head.get("person"), message=message, begun=head.get("begun"), **common
             ), actor
         case "correction":
             return Command(

@@ -237,7 +237,9 @@ class Command(NamedTuple):
     case: str = ""
     """Id of the case that 'open' opens."""
     fresh: str | None = None
-    """A fresh id, for what the step may make: a hand-off, or the run that acute danger opens."""
+    """A fresh id, for what the step may make: a hand-off, or the run that it begins or that acute danger opens."""
+    begun: str | None = None
+    """For 'open' by a step of another run of the case: that run's id."""
 
 
 Outcome: TypeAlias = Literal["true", "false", "unknown", "overridden"]
@@ -344,6 +346,8 @@ Head = TypedDict(
         "hof": HandOffHead,
         "due": list[DueChange],
         "hold": str,
+        "begun": str,
+        "along": list[str],
         "owed": list[str],
         "paid": list[str],
         "acute": bool,
@@ -363,7 +367,8 @@ Head = TypedDict(
 ``def``, ``gui``, ``law``, ``cal``: digests of the rules, guidance, law and calendar used. ``dlg``, ``qual``: the
 delegation and competence it rested on. ``hap``: when it happened; ``at``: when it was decided, by the application's
 clock. ``hof``: the hand-off; ``due``: what became of deadlines; ``owed`` and ``paid``: forms to complete and steps to
-review; ``hold``: who has the case from now on; ``acc``: on what access rested; ``set``: a change of the whole case,
+review; ``hold``: who has the case from now on; ``begun``: the run whose step opened
+this one; ``along``: other runs of the case that went to the same holder; ``acc``: on what access rested; ``set``: a change of the whole case,
 whose ``run`` is the case's own key and whose ``rtn`` and ``def`` name the order it was judged under; ``why``: codes of
 the reasons of a refusal.
 """

@@ -122,7 +122,10 @@ class Prolong(Model):
 
 
 class Transition(Model):
-    """One step out of a state (steg)."""
+    """One step out of a state (steg).
+
+    ``begins``: a routine that the step opens beside this run, in the same case. It asks nothing then.
+    """
 
     title: Text
     help: Text | None = None
@@ -137,6 +140,7 @@ class Transition(Model):
     delegation: Name | None = None
     assigns: FactName | None = None
     identifies: FactName | None = None
+    begins: Name | None = None
     four_eyes: FourEyes | None = None
     complete_later: bool = False
     contacts_family: bool = False

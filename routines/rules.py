@@ -129,6 +129,8 @@ class Rules:
     """Facts that a running deadline is counted from or stopped by."""
     roles: frozenset[str] = field(default=frozenset())
     """Every role with a part in it, danger to life apart; ``everyone`` where a step is open to all."""
+    begins: frozenset[str] = field(default=frozenset())
+    """The routines that its steps open beside it."""
 
     @property
     def id(self) -> str:
@@ -246,6 +248,7 @@ class _Compiler:
             clocked=frozenset(clocked),
             roles=frozenset(role for move in every if move.kind != "acute" for role in move.by)
             | frozenset(routine.correct.by),
+            begins=frozenset(step.begins for _, step in steps_of(routine) if step.begins is not None),
         )
 
     def _place(

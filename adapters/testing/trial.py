@@ -288,7 +288,8 @@ class Trial(RuleBasedStateMachine):
             (event,) = events
             self.witness.opening(event, tried.attempt, actor, missing=tried.missing)
         elif tried.opens is None:
-            (event,) = events
+            *first, event = events
+            self.witness.beginning(run, first, tried.attempt)
             self.witness.step(run, event, tried.attempt, missing=tried.missing)
         else:
             flag, event = events

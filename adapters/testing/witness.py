@@ -21,7 +21,7 @@ from stegvis.engine.values import Actor, Case, Event, Reason, Run
 from stegvis.engine.verify import opened
 from stegvis.routines.library import Library
 from stegvis.routines.model import Routine
-from stegvis.routines.rules import Rules, allowed
+from stegvis.routines.rules import Rules, allowed, steps_of
 
 from . import plain
 from .plain import AGAIN, Attempt, Objection, PlainRun, Way
@@ -186,6 +186,23 @@ class Witness:
         self.step(run, event, attempt, missing=missing)
         return run
 
+    def beginning(self, run: PlainRun, events: Sequence[Event], attempt: Attempt) -> None:
+        """Hold the run that a step begins, if any, against the model: with nothing answered, and with this holder."""
+        way, actor, now = attempt.way, attempt.actor, self.engine.clock()
+        begins = way.step.begins if way.kind in {"step", "approve"} else None
+        assert [event.head["rtn"] for event in events] == ([begins] if begins else []), "a step began something else"
+        for event in events:
+            rules = self.library.pinned(event.head["def"])
+            assert rules is not None
+            assert event.head.get("begun") == run.id, "a record does not say what began the run"
+            fresh = PlainRun("", run.case, run.organisation, rules.routine, event.head["hap"], person=run.person)
+            counted = plain.counted(self.runs.values(), fresh, now)
+            first = Attempt(plain.opening(rules.routine), actor, {}, {}, now, counted)
+            form, fields = plain.fields_of(self.library, rules.routine, first.way, now)
+            opened = self.opening(event, first, actor, missing=plain.left_out(fresh, fields, form, first))
+            assert opened.person == run.person, "a run was begun about somebody else"
+            opened.holder = run.holder
+
     def step(self, run: PlainRun, event: Event, attempt: Attempt, *, missing: bool) -> None:
         """Hold the record of a step against the model, and move the model."""
         head, way, actor = event.head, attempt.way, attempt.actor
@@ -203,10 +220,22 @@ class Witness:
         self._guards(event, attempt)
         status = self._sends(run, event, attempt)
         assert given == {**plain.given_by(run, attempt), **status}, "what was recorded is not what was answered"
+        had = run.holder
         plain.move(run, attempt, happened=head["hap"], missing=missing)
         run.facts.update(status)
+        self._along(run, event, had)
         broken = plain.broken_properties(run)
         assert not broken, f"a declared property does not hold: {broken}"
+
+    def _along(self, run: PlainRun, event: Event, had: str | None) -> None:
+        """Runs that this one began go with it to a new holder, and no others do."""
+        begins = {step.begins for _, step in steps_of(run.routine)}
+        mine = [one for one in self.runs.values() if (one.case, one.organisation) == (run.case, run.organisation)]
+        beside = [one for one in mine if one is not run and one.routine.routine in begins and one.ended is None]
+        going = {one.id for one in beside if one.holder in {None, had}} if "hold" in event.head else set[str]()
+        assert set(event.head.get("along", ())) == going, "other runs went along than those that this one began"
+        for one in beside:
+            one.holder = run.holder if one.id in going else one.holder
 
     def _guards(self, event: Event, attempt: Attempt) -> None:
         outs = {one["id"]: one["out"] for one in event.head.get("guards", ())}

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 
 from ..condition import BadCondition
 from ..facttypes import Kind
-from ..model import EVERYONE, HERE, OPEN, ContactPlan, Start
+from ..model import EVERYONE, HERE, OPEN, ContactPlan, Start, Transition
 from .page import Page, Path, Rule
 from .places import Step, Subject, World, conditions
 
@@ -107,6 +107,8 @@ def _step(about: Subject, step: Step) -> None:
     _targets(about, step)
     if one.delegation is not None:
         _known(page, "delegation-unknown", (*path, "delegation"), one.delegation, about.world.roles.delegations)
+    if one.begins is not None:
+        _begins(about, step, one.begins)
     if one.assigns is not None:
         fact(about, (*path, "assigns"), one.assigns, ("actor",))
     if one.identifies is not None:
@@ -114,6 +116,29 @@ def _step(about: Subject, step: Step) -> None:
     if one.prolongs is not None:
         _known(page, "deadline-unknown", (*path, "prolongs", "deadline"), one.prolongs.deadline, routine.deadlines)
         fact(about, (*path, "prolongs", "until"), one.prolongs.until, _MOMENT)
+
+
+def _begins(about: Subject, step: Step, name: str) -> None:
+    """A routine that a step begins is there, and can be opened by whoever takes the step with nothing answered."""
+    page, path, worlds = about.page, (*step.path, "begins"), about.world.routines
+    if step.name == OPEN or step.step.handoff is not None:
+        page.value("begins-apart", path, name=step.name)
+    if not _known(page, "routine-unknown", path, name, worlds) or not worlds[name]:
+        return
+    there = {kind for version in worlds[name] for kind in version.organisation}
+    for kind in about.routine.organisation:
+        if kind not in there:
+            page.value("begins-elsewhere", path, name=name, organisation=kind)
+    if not all(_ready(version.opens, step.step) for version in worlds[name]):
+        page.value("begins-not-ready", path, name=name)
+
+
+def _ready(opens: Transition, step: Transition) -> bool:
+    """Whether an opening asks nothing that must be answered at once, of anybody who takes the step."""
+    free = not opens.require and opens.delegation is None and not opens.qualified and isinstance(opens.to, str)
+    return free and (opens.form is None or opens.complete_later) and {*step.by} <= {*opens.by} | (
+        {*step.by} if EVERYONE in opens.by else set()
+    )
 
 
 def _targets(about: Subject, step: Step) -> None:

@@ -14,6 +14,9 @@ _NONE: Details = {}
 
 Rule: TypeAlias = Literal[
     "acute-elsewhere",
+    "begins-apart",
+    "begins-elsewhere",
+    "begins-not-ready",
     "branch-never",
     "branch-unconditional",
     "branches-gap",
