@@ -24,6 +24,8 @@ class Ask(NamedTuple):
     """The day it is in Stockholm, as text."""
     ground: Ground | None = None
     """On what access to the case rests; None where nobody comes in: a new case, a hand-off, the clock."""
+    beside: frozenset[str] = frozenset()
+    """The routines of which the case has a run that has not ended."""
 
 
 def asking(library: Library, command: Command, actor: Actor, now: datetime) -> Ask:

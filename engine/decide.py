@@ -13,6 +13,7 @@ from stegvis.routines.rules import Move, Rules, allowed
 
 from .access import Ground, access_head, enter, kept_out, purpose_of
 from .asking import Ask, asking
+from .beginning import along, beside, follow, opening_of
 from .casewide import changed
 from .clocks import Counting, changes, moot, ticked
 from .correcting import correct
@@ -49,6 +50,8 @@ def decide(library: Library, case: Case | None, command: Command, actor: Actor, 
     ask = asking(library, command, actor, now)
     if case is not None and ask.at < case.at:
         raise BadInput("clock_going_back", last=case.at)
+    if case is not None:
+        ask = ask._replace(beside=beside(case))
     purpose = purpose_of(command, actor)
     if case is not None and purpose is not None:
         ground = enter(library, case, actor, ask.at, purpose)
@@ -145,7 +148,7 @@ def _opening(ask: Ask, rules: Rules, case: Case | None, found: Judgement) -> Eve
     _duties(head, rules.opening, found)
     _hand(head, rules.opening, found.facts)
     if command.begun is not None and case is not None:
-        _follow(head, run_of(case, command.begun))
+        follow(head, run_of(case, command.begun))
     if found.lost:
         head["why"] = found.lost
     message = command.message
@@ -153,29 +156,6 @@ def _opening(ask: Ask, rules: Rules, case: Case | None, found: Judgement) -> Eve
         head["hof"] = {"id": message.id, "kind": message.kind, "dir": "received", "org": message.sender}
         head["basis"] = [message.basis]
     return Event(head, _body(rules.opening, found, command), tuple(found.reads))
-
-
-def _follow(head: Head, first: Run) -> None:
-    """A run that a step of another begins: it is with whoever has that one."""
-    head["begun"] = first.id
-    if first.holder is not None:
-        head["hold"] = first.holder
-
-
-def _begin(ask: Ask, case: Case, run: Run, routine: str) -> Decision:
-    """Open the run that a step begins, before the step itself: its answers come later."""
-    command = Command(
-        kind="open",
-        run=ask.command.fresh or "",
-        trigger=routine,
-        happened=ask.command.happened,
-        person=run.person,
-        seen=ask.command.seen,
-        digest=ask.command.digest,
-        case=case.id,
-        begun=run.id,
-    )
-    return _open(ask._replace(command=command), case)
 
 
 # ---- taking a step ------------------------------------------------------------------------------------------------
@@ -194,7 +174,8 @@ def _take(ask: Ask, case: Case, run: Run, rules: Rules) -> Decision:
         return Denied(tuple(found.reasons))
     before: tuple[Event, ...] = ()
     if move.step.begins is not None and move.kind in {"step", "approve"}:
-        begun = _begin(ask, case, run, move.step.begins)
+        command = opening_of(ask, case, run, move.step.begins)
+        begun = _open(ask._replace(command=command), case)
         if isinstance(begun, Denied):
             return begun
         before, case = begun.events, begun.case or case
@@ -208,7 +189,7 @@ def _take(ask: Ask, case: Case, run: Run, rules: Rules) -> Decision:
     if move.kind != "propose":
         _duties(head, move, found)
         _hand(head, move, found.facts)
-        _along(head, rules, case, run)
+        along(head, rules, case, run)
         message = message_of_step(ask, case, run, move, found.facts)
         if message is not None:
             found.given[f"status.{move.step.revokes or move.base}"] = message.status or "sent"
@@ -324,14 +305,6 @@ def _hand(head: Head, move: Move, facts: Facts) -> None:
             head["hold"] = holder
         if isinstance(person, str):
             head["person"] = person
-
-
-def _along(head: Head, rules: Rules, case: Case, run: Run) -> None:
-    """Runs that this one has begun go to whoever it goes to, unless somebody else has them by now."""
-    others = (one for one in case.runs.values() if one.routine in rules.begins and one.holder in {None, run.holder})
-    going = [one.id for one in others if one.id != run.id and one.ended is None]
-    if "hold" in head and going:
-        head["along"] = going
 
 
 def _not_here(library: Library, rules: Rules, run: Run, trigger: str) -> Reason:

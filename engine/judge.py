@@ -13,6 +13,7 @@ from stegvis.routines.rules import Asked, CompiledGuard, Move, Rules, allowed
 from stegvis.routines.text import Text, plain
 
 from .asking import Ask
+from .beginning import already
 from .facts import with_derived
 from .instants import end_of, text_of
 from .powers import decider
@@ -206,8 +207,9 @@ def _answers(ask: Ask, move: Move, problems: list[Problem], found: Judgement) ->
 
 
 def _links(ask: Ask, move: Move, run: Run | None, found: Judgement) -> None:
-    """What a step needs of what went before: a hand-off to ask about or revoke, a limit that the new date prolongs."""
+    """What a step needs of what went before: what is begun already, what was sent, the limit that is prolonged."""
     step = move.step
+    found.reasons.extend(already(ask, move))
     if step.handoff is None and step.revokes is None and step.prolongs is None:
         return
     if run is None or move.kind not in {"step", "propose", "approve"}:

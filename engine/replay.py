@@ -113,6 +113,8 @@ def rejudge(library: LibraryThen, events: Sequence[Event]) -> Iterator[Verdicts]
     case: Case | None = None
     blind: set[str] = set()
     alarm: Verdicts | None = None
+    before: Case | None = None
+    begun: str | None = None
     for number, event in enumerate(events):
         run = event.head.get("run", "")
         if event.body is None:
@@ -127,8 +129,10 @@ def rejudge(library: LibraryThen, events: Sequence[Event]) -> Iterator[Verdicts]
         elif event.head["type"] == "run.open" and event.head.get("acute", False):
             judged = raised or ("divergent", "other_event")
         else:
-            judged = _judged(library, case, event)
+            # What a step begins is opened before the step itself, and neither rests on the other.
+            judged = _judged(library, before if begun == run else case, event)
         yield _timed(case, event) or judged
+        before, begun = case, event.head.get("begun")
         case = evolve(case, event)
 
 
@@ -222,7 +226,13 @@ def _command(library: Library, case: Case | None, event: Event) -> tuple[Command
             )
             kind: Any = "receive" if message is not None else "open"
             return Command(
-                kind=kind, trigger=head["rtn"], form=_form(facts), person=head.get("person"), message=message, begun=head.get("begun"), **common
+                kind=kind,
+                trigger=head["rtn"],
+                form=_form(facts),
+                person=head.get("person"),
+                message=message,
+                begun=head.get("begun"),
+                **common,
             ), actor
         case "correction":
             return Command(

@@ -367,10 +367,10 @@ Head = TypedDict(
 ``def``, ``gui``, ``law``, ``cal``: digests of the rules, guidance, law and calendar used. ``dlg``, ``qual``: the
 delegation and competence it rested on. ``hap``: when it happened; ``at``: when it was decided, by the application's
 clock. ``hof``: the hand-off; ``due``: what became of deadlines; ``owed`` and ``paid``: forms to complete and steps to
-review; ``hold``: who has the case from now on; ``begun``: the run whose step opened
-this one; ``along``: other runs of the case that went to the same holder; ``acc``: on what access rested; ``set``: a change of the whole case,
-whose ``run`` is the case's own key and whose ``rtn`` and ``def`` name the order it was judged under; ``why``: codes of
-the reasons of a refusal.
+review; ``hold``: who has the case from now on; ``begun``: the run whose step opened this one; ``along``: other runs of
+the case that went to the same holder; ``acc``: on what access rested; ``set``: a change of the whole case, whose
+``run`` is the case's own key and whose ``rtn`` and ``def`` name the order it was judged under; ``why``: codes of the
+reasons of a refusal.
 """
 
 

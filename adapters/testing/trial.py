@@ -142,6 +142,9 @@ class Trial(RuleBasedStateMachine):
             objections += _overstepped(attempt)
             if plain.names_another(self.witness.runs.values(), judged, attempt):
                 objections.append(Objection(frozenset({"one_person_a_case"})))
+        begins = way.step.begins if way.kind in plain.AGAIN else None
+        if any(one.routine.routine == begins for one in self.witness.beside(run)):
+            objections.append(Objection(frozenset({"already_begun"})))
         form, fields = plain.fields_of(self.library, judged.routine, asks, now)
         missing = plain.left_out(judged, fields, form, attempt)
         return Try(run, way, attempt, filled, objections, missing, opens)

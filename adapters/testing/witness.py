@@ -227,11 +227,15 @@ class Witness:
         broken = plain.broken_properties(run)
         assert not broken, f"a declared property does not hold: {broken}"
 
+    def beside(self, run: PlainRun) -> list[PlainRun]:
+        """The runs of the same case that have not ended."""
+        mine = [one for one in self.runs.values() if (one.case, one.organisation) == (run.case, run.organisation)]
+        return [one for one in mine if one.ended is None]
+
     def _along(self, run: PlainRun, event: Event, had: str | None) -> None:
         """Runs that this one began go with it to a new holder, and no others do."""
         begins = {step.begins for _, step in steps_of(run.routine)}
-        mine = [one for one in self.runs.values() if (one.case, one.organisation) == (run.case, run.organisation)]
-        beside = [one for one in mine if one is not run and one.routine.routine in begins and one.ended is None]
+        beside = [one for one in self.beside(run) if one is not run and one.routine.routine in begins]
         going = {one.id for one in beside if one.holder in {None, had}} if "hold" in event.head else set[str]()
         assert set(event.head.get("along", ())) == going, "other runs went along than those that this one began"
         for one in beside:

@@ -136,8 +136,10 @@ def _begins(about: Subject, step: Step, name: str) -> None:
 def _ready(opens: Transition, step: Transition) -> bool:
     """Whether an opening asks nothing that must be answered at once, of anybody who takes the step."""
     free = not opens.require and opens.delegation is None and not opens.qualified and isinstance(opens.to, str)
-    return free and (opens.form is None or opens.complete_later) and {*step.by} <= {*opens.by} | (
-        {*step.by} if EVERYONE in opens.by else set()
+    return (
+        free
+        and (opens.form is None or opens.complete_later)
+        and {*step.by} <= {*opens.by} | ({*step.by} if EVERYONE in opens.by else set())
     )
 
 

@@ -616,7 +616,8 @@ def test_a_decision_in_a_hurry_is_completed_within_a_day_before_intake_ends() ->
     desk.do("assign", LEADER, investigator=SOCIAL.id, conflict="none")
     desk.police()
     desk.do("notify_child", alone=True, left="nobody", understood="Ja")
-    assert desk.refusal("hand_over") == {"opening_whole"}
+    assert desk.refusal("hand_over") == {"opening_whole", "risk_begun"}
+    desk.do("start_risk_assessment", because="violence")
     desk.do("open_investigation.complete", **{**OPENING, "ground": "violence"})
     assert desk.do("hand_over") == "in_investigation"
 

@@ -12,11 +12,12 @@ SCALE = float(os.environ.get("STEGVIS_SCALE", "1"))
 TOGETHER = {
     "suspicion": ("suspicion", "acute"),
     "acute": ("acute",),
-    "report": ("report", "acute"),
+    "report": ("report", "threat_assessment", "acute"),
+    "threat_assessment": ("threat_assessment", "acute"),
     "plan": ("coordinated_plan", "acute"),
-    "support_offer": ("support_offer", "report", "acute"),
-    "support_around": ("support_around", "safety_question", "threat_notice", "report", "acute"),
-    "crossing": ("suspicion", "report", "acute", "consultation"),
+    "support_offer": ("support_offer", "report", "threat_assessment", "acute"),
+    "support_around": ("support_around", "safety_question", "threat_notice", "report", "threat_assessment", "acute"),
+    "crossing": ("suspicion", "report", "threat_assessment", "acute", "consultation"),
 }
 """Which routines are tried together; the first is the one that staff open, and the others follow from it."""
 
