@@ -134,6 +134,10 @@ class Desk:
         runs = self.engine.case(self.case, actor=NIGHT).runs.values()
         return next(one for one in runs if one.routine == routine)
 
+    def written(self, fact: str) -> str:
+        """Whether a word stands in the guide once it is asked for by name."""
+        return self.engine.guide(self.case, actor=NIGHT, run=self.run().id, reveal=[fact]).text("sv")
+
     def due(self) -> dict[str, str]:
         return {name: shown(due.shown) for name, due in self.run().due.items()}
 
@@ -221,16 +225,16 @@ def test_it_opens_with_nothing_answered_and_asks_for_safety_first() -> None:
     assert desk.refusal("judge", **desk.judgement()) == {"not_here"}
 
 
-def test_a_critical_time_comes_before_every_house_limit() -> None:
+def test_a_critical_time_comes_before_the_house_limit_for_safety() -> None:
     desk = Desk()
     desk.begin(changes_at=local("2026-03-10 10:40"))
-    assert (desk.due()["made_safe"], desk.due()["judged"]) == ("2026-03-10 10:40", "2026-03-10 10:40")
+    assert (desk.due()["made_safe"], desk.due()["judged"]) == ("2026-03-10 10:40", "2026-03-13 23:59")
 
 
 def test_the_assessment_goes_nowhere_before_somebody_has_said_that_the_person_is_safe() -> None:
     desk = Desk()
     desk.begin()
-    assert desk.refusal("secure", tonight="Hos oss") == {"nowhere"}
+    assert desk.refusal("secure", tonight="Hos oss") == {"nowhere", "only_adults_decline"}
     for answer in ("no", "unknown"):
         assert desk.do("secure", **{**SAFE, "safe_now": answer}) == "safety"
     assert "made_safe_again" in desk.due()
@@ -434,7 +438,7 @@ def test_a_plan_can_be_made_and_revised_from_the_first_minute() -> None:
     assert desk.plan() == "safety"
     desk.do("secure", **SAFE)
     assert desk.plan(leaving="Med polis") == "screening"
-    assert desk.run().facts["plan.leaving"] == "Med polis"
+    assert "Med polis" in desk.written("plan.leaving")
 
 
 @pytest.mark.parametrize("level", ["low", "medium"])
@@ -470,7 +474,7 @@ def test_an_event_takes_the_assessment_out_of_use_and_never_the_protection() -> 
     assert desk.happens(what=["family_knows"]) == "reopened"
     assert desk.refusal("use_assessment", **use) == {"not_here"}
     assert desk.due()["judged_again"] == "2026-03-12 23:59"
-    assert desk.run().facts["plan.leaving"] == PLAN["leaving"]
+    assert str(PLAN["leaving"]) in desk.written("plan.leaving")
     assert desk.happens(safe_now="unknown") == "safety"
     assert desk.due()["made_safe"] == "2026-03-11 12:00"
     assert desk.do("secure", **SAFE) == "reopened"
