@@ -157,10 +157,10 @@ class Desk:
         others = [{"person": FATHER, "role": "parent", "part": "threatens", "near": True}]
         self.do("note_persons", exposed=HER, others=others, more="unknown")
         row = {"child": LITTLE, "safe_now": "yes", "heard": "not_yet", "own_case": "not_yet"}
-        self.do("note_children", **({"any": "some", "rows": [row]} if children else {"any": "none"}))
+        self.do("note_children", **({"any": "some", "named": [row]} if children else {"any": "none"}))
         self.do("note_sources", **SOURCES)
         self.do("hear_own_view", asked="asked", alone=True, level=own)
-        self.do("outline_scenarios", rows=[EVENT])
+        self.do("outline_scenarios", events=[EVENT])
         self.do("choose_method", **method)
         return self
 
@@ -316,7 +316,7 @@ def test_a_level_without_sources_persons_children_own_view_events_or_method_is_r
     }  # fmt: skip
     assert desk.refusal("note_sources", used=[], missing=[]) == {"some_source"}
     assert desk.refusal("note_sources", used=[{"source": "school", "basis": "none"}], missing=[]) == {"lawful"}
-    assert desk.refusal("outline_scenarios", rows=[]) == {"some_event"}
+    assert desk.refusal("outline_scenarios", events=[]) == {"some_event"}
     assert desk.refusal("hear_own_view", asked="asked", alone=False, level="some") == {"heard_alone"}
     desk.material()
     assert desk.judge("low") == "planning"
@@ -335,8 +335,8 @@ def test_no_rating_point_or_event_decides_the_level(
 ) -> None:
     desk = Desk().screened()
     desk.material(own=own, method={**METHOD, "instruments": [{"name": "patriark", "kind": "risk", "score": score}]})
-    desk.do("rate_factors", rows=[{"code": "A1", "group": "violence", "before": one, "now": one} for one in ratings])
-    desk.do("outline_scenarios", rows=[{**EVENT, "likely": likely}])
+    desk.do("rate_factors", rated=[{"code": "A1", "group": "violence", "before": one, "now": one} for one in ratings])
+    desk.do("outline_scenarios", events=[{**EVENT, "likely": likely}])
     lower = {"differs": "Hon är trygg nu"} if own in {"great", "life"} and level in {"low", "medium"} else {}
     assert desk.judge(level, **lower) == "planning"
     assert desk.run().facts["judgement.level"] == level
@@ -425,9 +425,9 @@ def test_a_child_in_the_house_has_a_case_of_its_own_before_anything_is_in_force(
     desk.plan()
     assert desk.refusal("put_in_force", **desk.force("high")) == {"children_covered"}
     row = {"child": LITTLE, "safe_now": "yes", "heard": "yes", "own_case": "not_yet"}
-    assert desk.refusal("children_have_cases", any="some", rows=[row]) == {"children_covered"}
+    assert desk.refusal("children_have_cases", any="some", named=[row]) == {"children_covered"}
     assert desk.refusal("children_have_cases", any="unknown") == {"children_covered"}
-    desk.do("children_have_cases", any="some", rows=[{**row, "own_case": "opened"}])
+    desk.do("children_have_cases", any="some", named=[{**row, "own_case": "opened"}])
     assert "children" not in desk.due()
     assert desk.put_in_force("high") == "in_force"
 
