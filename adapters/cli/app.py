@@ -49,6 +49,7 @@ COMMANDS: Final = {
     "check": "checking:check",
     "diagram": "drawing:diagram",
     "doctor": "doctor:doctor",
+    "new": "seeding:new",
     "rebuild": "clock:rebuild",
     "backup": "upkeep:backup",
     "restore": "upkeep:restore",
