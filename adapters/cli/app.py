@@ -25,6 +25,7 @@ from .screen import Screen, language, shipped_words
 
 COMMANDS: Final = {
     "play": "play:play",
+    "list": "mine:list_",
     "guide": "casework:guide",
     "open": "casework:open_",
     "explain": "casework:explain",
@@ -39,6 +40,7 @@ COMMANDS: Final = {
     "sample": "access:sample",
     "openings": "access:openings",
     "extract": "parties:extract",
+    "print": "papers:print_",
     "due": "clock:due",
     "tick": "clock:tick",
     "deliver": "post:deliver",
