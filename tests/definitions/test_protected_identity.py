@@ -189,3 +189,14 @@ def test_the_school_sees_what_social_services_have_said_of_the_home(answer: str,
     # the later answer holds, by whichever way it came
     story.take(TEACHER, "answer_by_phone", {"contact": "closed", "answered_by": "Mottagningen"})
     assert home().word == "may_not"
+
+
+def test_a_threat_assessment_that_names_somebody_takes_no_decision_on_contact_away() -> None:
+    desk = Desk().intake()
+    desk.contact(opened(MOTHER, desk), closed(FATHER))
+    desk.do("start_risk_assessment", because="violence")
+    desk.do("secure", safe_now="yes")
+    desk.do("screen", asked="not_reached")
+    others = [{"person": one, "role": "parent", "part": "unknown", "near": True} for one in (MOTHER, FATHER)]
+    desk.do("note_persons", exposed="p-child", others=others, more="no")
+    assert {person: one.word for person, one in plan(desk).items()} == {MOTHER: "may", FATHER: "may_not"}
