@@ -12,6 +12,7 @@ SCALE = float(os.environ.get("STEGVIS_SCALE", "1"))
 TOGETHER = {
     "suspicion": ("suspicion", "acute"),
     "acute": ("acute",),
+    "investigation": ("investigation", "acute"),
     "report": ("report", "threat_assessment", "acute"),
     "threat_assessment": ("threat_assessment", "acute"),
     "plan": ("coordinated_plan", "acute"),
