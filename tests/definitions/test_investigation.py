@@ -32,12 +32,8 @@ POWERS = {
     "assign",
 }
 SOCIAL = "socialtjanst"
-WORKER = Actor(
-    "s-1", roles={"social_worker"}, unit="barn", organisation=SOCIAL, delegations=POWERS, qualified=True
-)
-LEADER = Actor(
-    "s-2", roles={"team_leader"}, unit="barn", organisation=SOCIAL, delegations=POWERS, qualified=True
-)
+WORKER = Actor("s-1", roles={"social_worker"}, unit="barn", organisation=SOCIAL, delegations=POWERS, qualified=True)
+LEADER = Actor("s-2", roles={"team_leader"}, unit="barn", organisation=SOCIAL, delegations=POWERS, qualified=True)
 COMMITTEE = Actor("n-1", roles={"committee"}, unit="namnd", organisation=SOCIAL)
 FATHER = "p-2"
 WORDS = "Jag vill inte gifta mig"
@@ -145,7 +141,7 @@ class Story:
 
     def followed(self) -> "Story":
         self.ended()
-        form = {"telling_safe": True, "decision_text": "Uppföljning", "assessment": "Oron finns kvar"}
+        form: dict[str, Any] = {"telling_safe": True, "decision_text": "Uppföljning", "assessment": "Oron finns kvar"}
         assert self.take("decide_follow_up", **form) == "following"
         return self
 
@@ -166,7 +162,14 @@ def hearing(at: datetime, **changed: Any) -> dict[str, Any]:
 
 def not_heard(at: datetime, **changed: Any) -> dict[str, Any]:
     again = (at + timedelta(days=3)).date().isoformat()
-    return {"how": "not_heard", "why_not": "police_first", "again": again, "reason": "Polisen först", "at": at, **changed}
+    return {
+        "how": "not_heard",
+        "why_not": "police_first",
+        "again": again,
+        "reason": "Polisen först",
+        "at": at,
+        **changed,
+    }
 
 
 def contact(at: datetime, opened: str = "open", **changed: Any) -> dict[str, Any]:
@@ -182,18 +185,25 @@ def contact(at: datetime, opened: str = "open", **changed: Any) -> dict[str, Any
 
 
 def material(at: datetime, **changed: Any) -> dict[str, Any]:
-    told = {"child_words": "out", "whereabouts": "out", "informants": "out", "basis": "guardian"}
+    told: dict[str, Any] = {"child_words": "out", "whereabouts": "out", "informants": "out", "basis": "guardian"}
     return {**told, "assessment": "Hon skulle fara illa", "at": at, **changed}
 
 
 def guardian_reads(at: datetime, **changed: Any) -> dict[str, Any]:
     until = at + timedelta(days=7)
-    told = {"person": FATHER, "channel": "in_person", "child_safe": True, "left": "nobody", "answer_by": until, "at": at}
+    told: dict[str, Any] = {
+        "person": FATHER,
+        "channel": "in_person",
+        "child_safe": True,
+        "left": "nobody",
+        "answer_by": until,
+        "at": at,
+    }
     return {**told, **changed}
 
 
 def guardian_given(at: datetime, **changed: Any) -> dict[str, Any]:
-    told = {"person": FATHER, "channel": "counsel", "appeal_told": True, "left": "nobody", "at": at}
+    told: dict[str, Any] = {"person": FATHER, "channel": "counsel", "appeal_told": True, "left": "nobody", "at": at}
     return {**told, **changed}
 
 
@@ -212,7 +222,7 @@ def decision(at: datetime, **changed: Any) -> dict[str, Any]:
 
 
 def measures(at: datetime, **changed: Any) -> dict[str, Any]:
-    told = {"outcome": "measures", "consent_by": "child", "placement": False, "suitable": True}
+    told: dict[str, Any] = {"outcome": "measures", "consent_by": "child", "placement": False, "suitable": True}
     return decision(at, **{**told, **changed})
 
 
@@ -276,7 +286,7 @@ def test_a_guardian_is_met_only_when_everything_is_in_place(
 def test_who_consents_follows_age_and_measure(born: str, by: str, placement: bool, suitable: bool) -> None:
     """The ages of the Social Services Act for needs-tested measures, written out a second time."""
     story = Story(born).written().read()
-    form = measures(story.now, consent_by=by, placement=placement, suitable=suitable)
+    form: dict[str, Any] = measures(story.now, consent_by=by, placement=placement, suitable=suitable)
     if born == "2016-03-03":
         may = by in ("guardian", "both")
     elif born == "2012-03-03":
@@ -300,7 +310,7 @@ def test_a_birthday_in_the_middle_changes_who_is_a_party_and_who_may_be_told() -
     story.now = datetime(2026, 3, 20, 9, 0, tzinfo=STOCKHOLM)
     assert "still_child" in story.no("communicate_guardian", **guardian_reads(story.now))
     story.take("note_answer", how="answered", said="Han säger nej", at=story.now)
-    by_father = measures(story.now, consent_by="guardian")
+    by_father: dict[str, Any] = measures(story.now, consent_by="guardian")
     assert story.no("decide_measures", **by_father) == {"child_read", "may_consent"}
 
 
@@ -308,7 +318,7 @@ def test_fifteen_makes_the_child_a_party_overnight() -> None:
     story = Story(born="2011-03-04").written().sorted_out()
     story.take("communicate_guardian", **guardian_reads(story.now))
     story.take("note_answer", how="answered", said="Hon får hjälp", at=story.now)
-    form = measures(story.now, consent_by="guardian")
+    form: dict[str, Any] = measures(story.now, consent_by="guardian")
     assert "child_read" not in story.no("decide_nothing", **form)
     story.now = datetime(2026, 3, 4, 9, 0, tzinfo=STOCKHOLM)
     assert story.no("decide_measures", **{**form, "at": story.now}) == {"child_read", "may_consent"}
@@ -340,7 +350,7 @@ def test_new_facts_send_the_case_back_and_nothing_read_before_counts() -> None:
 
 def test_leaving_a_party_out_takes_two_and_a_reason() -> None:
     story = Story().written().sorted_out()
-    form = {"who": "guardian", "reason": "safety", "assessment": "Hon är hotad", "at": story.now}
+    form: dict[str, Any] = {"who": "guardian", "reason": "safety", "assessment": "Hon är hotad", "at": story.now}
     assert story.no("leave_out_party", **{**form, "reason": "convenience"}) == {"serious_reason"}
     story.take("leave_out_party", **form)
     assert not story.engine.explain(story.id, "leave_out_party.approve", actor=WORKER).allowed
@@ -349,7 +359,7 @@ def test_leaving_a_party_out_takes_two_and_a_reason() -> None:
 
 def test_nobody_closes_without_measures_alone_or_under_pressure() -> None:
     story = Story().written().read()
-    form = decision(story.now, outcome="nothing", pressure="yes")
+    form: dict[str, Any] = decision(story.now, outcome="nothing", pressure="yes")
     assert story.no("decide_nothing", **form) == {"no_pressure"}
     story.take("decide_nothing", **{**form, "pressure": "no"})
     assert not story.engine.explain(story.id, "decide_nothing.approve", actor=WORKER).allowed
@@ -358,7 +368,7 @@ def test_nobody_closes_without_measures_alone_or_under_pressure() -> None:
 
 def test_care_without_consent_is_for_the_committee_and_never_for_home_conditions_after_18() -> None:
     story = Story(born="2006-03-03").written()
-    form = decision(story.now, outcome="care", weighing="care", own_behaviour=False)
+    form: dict[str, Any] = decision(story.now, outcome="care", weighing="care", own_behaviour=False)
     assert "role" in story.no("decide_care", **form)
     assert story.no("decide_care", COMMITTEE, **form) == {"lvu_age"}
     assert story.take("decide_care", COMMITTEE, **{**form, "own_behaviour": True}) == "decided"
@@ -367,7 +377,7 @@ def test_care_without_consent_is_for_the_committee_and_never_for_home_conditions
 def test_the_child_is_told_first() -> None:
     story = Story().decided()
     assert story.no("give_guardian", **guardian_given(story.now)) == {"child_first"}
-    told = {"alone": False, "appeal_told": False, "understood": "Nej", "at": story.now}
+    told: dict[str, Any] = {"alone": False, "appeal_told": False, "understood": "Nej", "at": story.now}
     assert story.no("give_child", **told) == {"told_alone", "appeal_told"}
     assert story.no("close", way_back=False, left="Inget") == {"child_told", "guardians_told", "way_back"}
 
@@ -381,7 +391,7 @@ def test_a_reported_crime_asks_for_a_representative_before_any_guardian() -> Non
     assert "representative" in story.run.due
     assert story.no("hear_guardian", **talk()) == {"representative_settled"}
     assert story.no("write_up", assessment="Allt", left="Inget", at=story.now) == {"representative_settled"}
-    form = {"guardian": "yes", "status": "not_needed", "reasons": "Vet ej", "at": story.now}
+    form: dict[str, Any] = {"guardian": "yes", "status": "not_needed", "reasons": "Vet ej", "at": story.now}
     story.take("settle_representative", **form)
     assert story.no("hear_guardian", **talk()) == {"representative_settled"}
     story.take("settle_representative", **{**form, "status": "asked", "at": story.now})
@@ -402,7 +412,12 @@ def test_the_child_is_heard_alone_and_a_no_is_written_with_a_new_attempt() -> No
 def test_four_months_for_a_child_and_prolonged_only_for_special_reasons() -> None:
     story = Story().held()
     assert story.last_day() == "2026-07-02"
-    form = {"reason": "workload", "until": "2026-09-01", "decision_text": "Förlängs", "assessment": "Semester"}
+    form: dict[str, Any] = {
+        "reason": "workload",
+        "until": "2026-09-01",
+        "decision_text": "Förlängs",
+        "assessment": "Semester",
+    }
     assert story.no("prolong", **form) == {"special_reason"}
     story.take("prolong", **{**form, "reason": "police"})
     assert story.last_day() == "2026-09-01"
@@ -411,7 +426,7 @@ def test_four_months_for_a_child_and_prolonged_only_for_special_reasons() -> Non
 
 def test_a_follow_up_is_told_ends_within_six_months_and_never_hides() -> None:
     story = Story().ended()
-    form = {"telling_safe": False, "decision_text": "Uppföljning", "assessment": "Oron finns kvar"}
+    form: dict[str, Any] = {"telling_safe": False, "decision_text": "Uppföljning", "assessment": "Oron finns kvar"}
     assert story.no("decide_follow_up", **form) == {"telling_safe"}
     assert story.take("decide_follow_up", **{**form, "telling_safe": True}) == "following"
     assert story.no("end_follow_up", told=False, assessment="Bra") == {"met", "told_of_end"}
@@ -422,7 +437,12 @@ def test_a_follow_up_is_told_ends_within_six_months_and_never_hides() -> None:
 
 def test_an_end_is_opened_again_but_never_by_a_new_concern() -> None:
     story = Story().ended()
-    form = {"why": "new_concern", "decision_text": "Öppnas", "assessment": "Mer behövs", "at": story.now}
+    form: dict[str, Any] = {
+        "why": "new_concern",
+        "decision_text": "Öppnas",
+        "assessment": "Mer behövs",
+        "at": story.now,
+    }
     assert story.no("reopen", **form) == {"not_new_concern"}
     assert story.take("reopen", **{**form, "why": "error"}) == "gathering"
     refused = story.no("write_up", assessment="Samma", left="Inget", at=story.now)
@@ -434,7 +454,7 @@ def test_earlier_ends_without_measures_are_read_together_first() -> None:
     story = Story().ended()
     story.id = story.engine.open("investigation", actor=WORKER, form=START, person="p-1", key="k-again").id
     story.heard().settled()
-    summary = {"assessment": "Allt samlat", "left": "Inget", "at": story.now}
+    summary: dict[str, Any] = {"assessment": "Allt samlat", "left": "Inget", "at": story.now}
     assert story.no("write_up", **summary) == {"read_together"}
     story.take("review_reports", LEADER, read=2, pattern="Kontrollen ökar", at=story.now)
     assert story.take("write_up", **summary) == "communicating"
