@@ -57,13 +57,13 @@ class Story:
         form = {**START, **start}
         self.id = self.engine.open("investigation", actor=WORKER, form=form, person="p-1", key="k-0").id
 
-    def take(self, step: str, actor: Actor = WORKER, **form: Any) -> str:
+    def take(self, step: str, actor: Actor = WORKER, /, **form: Any) -> str:
         """Take a step; the state it leads to. An ``at`` that is left out is now."""
         self.now += timedelta(minutes=1)
         self.keys += 1
         return self.engine.take(self.id, step, actor=actor, key=f"k-{self.keys}", form=form or None).state
 
-    def no(self, step: str, actor: Actor = WORKER, **form: Any) -> set[str]:
+    def no(self, step: str, actor: Actor = WORKER, /, **form: Any) -> set[str]:
         """Be refused; the guards by name, the other reasons by code."""
         with pytest.raises(Refused) as refused:
             self.take(step, actor, **form)
