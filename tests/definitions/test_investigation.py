@@ -246,7 +246,7 @@ def test_from_the_plan_to_the_end() -> None:
 )
 @settings(deadline=None, max_examples=60)
 def test_a_guardian_is_met_only_when_everything_is_in_place(
-    contact_decision: str | None, notice: str | None, heard: bool, police: str | None, channel: str, interpreter: str
+    *, contact_decision: str | None, notice: str | None, heard: bool, police: str | None, channel: str, interpreter: str
 ) -> None:
     story = Story().held()
     if heard:
