@@ -9,7 +9,7 @@ from stegvis.engine.engine import How
 
 from .desk import Desk, actor, desk, instant
 from .errors import reason_lines, speakable, told
-from .following import follow, wanted
+from .following import begin, follow, wanted
 from .forms import Fields, answers, fields_of, fresh_key, opening, question_json, question_lines, split
 from .options import ACTING, GOOD, NO, Acting, Answers
 from .screen import shipped_words
@@ -25,10 +25,15 @@ def open_(
     case: str | None = None,
     happened: str | None = None,
     key: str | None = None,
+    interactive: bool = False,
     acting: Acting = ACTING,
 ) -> int:
     """Open a run of a routine."""
+    said = bool(set_) or any(one is not None for one in (form, case, happened, key))
+    talking = wanted(interactive=interactive, once=said, json=acting.json)
     with desk(acting, create=True) as at:
+        if talking:
+            return begin(at, actor(acting, at.library), routine, person)
         who, fields = actor(acting, at.library), opening(at.library, routine, at.engine)
         given, used, when = answers(fields, set_, form), key or fresh_key(), instant(happened, "--happened")
         return _done(

@@ -24,16 +24,13 @@ from stegvis.routines.text import Lang, Text
 
 from . import pages
 from .answering import Again, Begun, Key, Questioner, Said, read_when
+from .asides import Asides, Quit
 from .errors import told
-from .voice import Voice, visible
+from .voice import Voice
 
 Lines = list[str]
 Line = Generator[Said, str, Lines]
 """A part of the talk; it comes to the lines with which the next part begins."""
-
-
-class Quit(Exception):
-    """The reader wants to stop."""
 
 
 class _Back(Exception):
@@ -45,10 +42,11 @@ class _Back(Exception):
 
 
 class _Step(NamedTuple):
-    """A step that is being filled in."""
+    """A step that is being filled in; an opening has no situation, and its answers no case to lie in."""
 
-    shown: Guide
-    action: Action
+    title: Text
+    shown: Guide | None
+    action: Action | None
     sheet: Sheet
     key: str
     """Idempotency key: sent again after a failure, the step is taken once."""
@@ -60,26 +58,38 @@ class Dialogue:
     Args:
         engine: where the case is.
         actor: who follows it.
-        case, run: which case, and which run where there are several.
+        case, run: which case, and which run where there are several; none where one is to be opened.
         lang: in which language.
         keys: makes idempotency keys.
     """
 
     def __init__(
-        self, engine: Engine, actor: Actor, case: str, *, lang: Lang, keys: Callable[[], str], run: str | None = None
+        self,
+        engine: Engine,
+        actor: Actor,
+        case: str = "",
+        *,
+        lang: Lang,
+        keys: Callable[[], str],
+        run: str | None = None,
     ) -> None:
         self.engine, self.actor, self.case, self.run, self.keys = engine, actor, case, run, keys
         self.voice = Voice(engine.library.words, lang, engine.clock, actor.id)
+        self.asides = Asides(engine, actor, self.voice)
         self._step: _Step | None = None
+        self._person: str | None = None
         self._begun = Begun({})
 
-    def talk(self) -> Generator[Said, str, Lines]:
+    def talk(self, before: Sequence[str] = ()) -> Generator[Said, str, Lines]:
         """Follow the case until the reader stops; comes to the last lines.
+
+        Args:
+            before: said first.
 
         Raises:
             Refused: the actor may not see the case.
         """
-        lines: Lines = []
+        lines: Lines = [*before]
         while True:
             # Not when the generator is closed: ``lost`` is asked after that.
             self._step = None
@@ -93,6 +103,23 @@ class Dialogue:
             except Quit:
                 return self._left()
 
+    def opening(self, routine: str, *, person: str | None = None) -> Generator[Said, str, Lines]:
+        """Open a routine in a new case, and follow it. What is asked first is only what cannot wait.
+
+        Raises:
+            NotFound: ``unknown_routine``, ``routine_not_valid``. BadInput: ``not_a_reference``.
+        """
+        voice, self._person = self.voice, person
+        sheet = self.engine.following.opening(routine, actor=self.actor, person=person)
+        self._begun = Begun({})
+        step = _Step(sheet.title, None, None, sheet, self.keys())
+        try:
+            lines = yield from self._fill(step, [voice.word("step", step=sheet.title), voice.word("opening")])
+            lines = yield from self._check(step, lines)
+        except (_Back, Quit):
+            return [voice.word("not_opened")]
+        return (yield from self.talk(lines))
+
     def lost(self, typed: str) -> Draft | None:
         """Keep what has been answered, and the line that was being written, when the terminal is gone.
 
@@ -103,9 +130,9 @@ class Dialogue:
             StegvisError: it could not be kept.
         """
         step, form = self._step, self._begun.whole(typed)
-        if step is None or not form:
+        if step is None or step.shown is None or not form:
             return None
-        return self.engine.draft(self.case, step.action.trigger, form, actor=self.actor, run=step.shown.run)
+        return self.engine.draft(self.case, step.sheet.trigger, form, actor=self.actor, run=step.shown.run)
 
     # ---- choosing -------------------------------------------------------------------------------------------------
 
@@ -116,57 +143,11 @@ class Dialogue:
             text = (yield Said(tuple(lines), voice.word("choice"), "choice")).strip().lower()
             if text.isdecimal() and len(text) < 4 and 1 <= int(text) <= len(choices):  # noqa: PLR2004 - a choice has few digits
                 return choices[int(text) - 1]
-            lines = self._key(text, shown, None)
+            lines = self.asides.key(self.case, text, shown, None)
             if text == "v":
-                lines = yield from self._reveal(shown, lines)
+                lines = yield from self.asides.reveal(self.case, shown, lines)
             if not lines:
                 lines = [voice.word("not_a_choice", count=len(choices)) if choices else voice.word("nothing_open")]
-
-    def _reveal(self, shown: Guide, lines: Lines) -> Line:
-        """Show an answer that is held back for the person's protection, if the reader asks for it by its number."""
-        voice, away = self.voice, [fact for fact in (*shown.proposed, *shown.facts) if fact.hidden]
-        if not away:
-            return lines
-        lines = [*lines, voice.word("reveal")]
-        lines += [f"  {number}. {fact.title(voice.lang)}" for number, fact in enumerate(away, 1)]
-        while True:
-            text = (yield Said(tuple(lines), voice.word("answer"), "reveal")).strip()
-            if not text.isdecimal() or len(text) > 3 or not 1 <= int(text) <= len(away):  # noqa: PLR2004 - few digits
-                return [voice.word("keys")]
-            asked = away[int(text) - 1].fact
-            try:
-                now = self.engine.guide(self.case, actor=self.actor, run=shown.run, reveal=[asked])
-            except Refused as no:
-                lines = list(pages.reasons(no.reasons, voice))
-                continue
-            told = [fact for fact in (*now.proposed, *now.facts) if fact.fact == asked]
-            lines = [f"{fact.title(voice.lang)}: {visible(fact.value(voice.lang))}" for fact in told]
-
-    def _key(self, letter: str, shown: Guide, action: Action | None, field: Field | None = None) -> Lines:
-        """What a key answers; nothing for what is no key.
-
-        Raises:
-            Quit: it was ``q``.
-        """
-        voice = self.voice
-        match letter:
-            case "q":
-                raise Quit
-            case "?" if action is not None:
-                reasons = [one(voice.lang) for one in (field.why if field is not None else None, action.help) if one]
-                return reasons or [voice.word("no_why")]
-            case "?":
-                return [*pages.why(shown, voice), voice.word("keys")]
-            case "l":
-                return list(pages.law(shown, action, voice))
-            case "r":
-                return list(pages.call(shown, voice))
-            case "v":
-                return list(pages.known(shown, voice))
-            case "h":
-                return list(pages.way(self.engine.following.way(self.case, actor=self.actor, run=shown.run), voice))
-            case _:
-                return []
 
     # ---- one step -------------------------------------------------------------------------------------------------
 
@@ -181,7 +162,7 @@ class Dialogue:
             lines = yield from self._stop([*lines, voice.word("read_this")])
         self._begun = Begun({})
         lines += yield from self._resume(sheet, shown, lines)
-        self._step = step = _Step(shown, action, sheet, self.keys())
+        self._step = step = _Step(action.title, shown, action, sheet, self.keys())
         lines = yield from self._fill(step, lines)
         return (yield from self._check(step, lines))
 
@@ -266,7 +247,7 @@ class Dialogue:
             elif heard.letter == "s":
                 raise _Back(self._kept())
             else:
-                lines = self._key(heard.letter, step.shown, step.action, step.sheet.fields[name])
+                lines = self.asides.key(self.case, heard.letter, step.shown, step.action, step.sheet.fields[name])
 
     # ---- keeping --------------------------------------------------------------------------------------------------
 
@@ -320,7 +301,7 @@ class Dialogue:
             if voice.means("yes", text):
                 taken = self._take(step, turns, happened)
                 if isinstance(taken, Receipt):
-                    return self._done(step.action.title, taken)
+                    return self._done(step.title, taken)
                 lines = taken
             elif text == "0":
                 happened, lines = yield from self._happened()
@@ -331,7 +312,9 @@ class Dialogue:
             elif text in {"s", "b"} or voice.means("no", text):
                 raise _Back(self._kept())
             else:
-                lines = self._key(text, step.shown, step.action) or [voice.word("not_a_choice", count=len(turns))]
+                lines = self.asides.key(self.case, text, step.shown, step.action) or [
+                    voice.word("not_a_choice", count=len(turns))
+                ]
 
     def _page(self, step: _Step, before: Lines, happened: datetime | None) -> tuple[list[str], Lines]:
         """The questions that were answered, and every answer as it will be sent."""
@@ -339,7 +322,7 @@ class Dialogue:
         turns = [name for name in self._turns(step) if name in self._begun.form]
         lines = [*before, *pages.check(step.sheet, turns, self._begun.form, voice)]
         lines += ["  " + voice.word("check_when", when=self._said(happened))]
-        return turns, [*lines, voice.word("check_keys", step=step.action.title)]
+        return turns, [*lines, voice.word("check_keys", step=step.title)]
 
     def _said(self, happened: datetime | None) -> str:
         voice = self.voice
@@ -372,9 +355,18 @@ class Dialogue:
         form = {name: self._begun.form[name] for name in turns if self._begun.form[name] is not None}
         voice = self.voice
         try:
+            if step.shown is None:
+                return self.engine.open(
+                    step.sheet.trigger,
+                    actor=self.actor,
+                    form=form,
+                    key=step.key,
+                    person=self._person,
+                    happened=happened,
+                )
             return self.engine.take(
                 self.case,
-                step.action.trigger,
+                step.sheet.trigger,
                 actor=self.actor,
                 key=step.key,
                 form=form,
@@ -384,7 +376,7 @@ class Dialogue:
                 happened=happened,
             )
         except Refused as no:
-            again = voice.word("check_keys", step=step.action.title)
+            again = voice.word("check_keys", step=step.title)
             return [voice.word("refused"), *pages.reasons(no.reasons, voice), again]
         except Stale as stale:
             who, at = str(stale.details["actor"]), str(stale.details["at"])
@@ -394,7 +386,7 @@ class Dialogue:
 
     def _done(self, title: Text, receipt: Receipt) -> Lines:
         voice = self.voice
-        now = voice.clock()
+        now, self.case = voice.clock(), receipt.id
         when = say_moment(now, now, voice.words, voice.lang)
         self._begun = Begun({})
         return [

@@ -41,6 +41,12 @@ def follow(at: Desk, who: Actor, case: str, run: str | None) -> int:
     return converse(at.screen, dialogue.talk(), dialogue.lost)
 
 
+def begin(at: Desk, who: Actor, routine: str, person: str | None) -> int:
+    """Open a routine in a new case and follow it until the reader stops; answers the exit status."""
+    dialogue = Dialogue(at.engine, who, lang=at.screen.lang, keys=fresh_key)
+    return converse(at.screen, dialogue.opening(routine, person=person), dialogue.lost)
+
+
 def converse(screen: Screen, talk: Generator[Said, str, list[str]], lost: Callable[[str], Draft | None]) -> int:
     """Carry a talk on over the terminal.
 

@@ -8,11 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stegvis.adapters.cli.answering import KEYS, Begun, Key, Questioner, Said
+from stegvis.adapters.cli.dialogue import Dialogue
 from stegvis.adapters.cli.voice import Voice
 from stegvis.engine.answers import Refused
 from stegvis.engine.values import Reason
 from stegvis.routines.errors import NotFound
 from stegvis.routines.form import Field
+from stegvis.routines.library import shipped
 from stegvis.routines.text import Lang, Text
 
 from .talks import COLLEAGUE, COUNSELLOR, TEACHER, Room, Script, hold, lanterns, reading
@@ -134,6 +136,25 @@ def test_later_entry_takes_both_clocks() -> None:
     assert taken.recorded > taken.happened
     assert "kl. 12.30" in heard.text
     assert "Infört i dag" in heard.text
+
+
+def test_a_case_is_opened_by_what_cannot_wait_and_followed() -> None:
+    room = Room(shipped())
+    dialogue = Dialogue(room.engine, TEACHER, lang="sv", keys=room.key)
+    heard = hold(dialogue.opening("suspicion", person="p-1"), reading("?", "nej", "0", "i dag kl. 08.30", "ja", "q"))
+    assert heard.about == ["danger", "danger", "check", "happened", "check", "choice"]
+    case = room.engine.case(dialogue.case, actor=TEACHER)
+    (run,) = case.runs.values()
+    assert (run.state, run.person, run.opened) == ("noticed", "p-1", "2026-03-02T07:30:00.000000Z")
+
+
+@pytest.mark.parametrize("written", [["q"], ["nej", "q"], ["nej", "b"], ["nej"]])
+def test_nothing_is_opened_before_it_is_said(written: list[str]) -> None:
+    room = Room(shipped())
+    dialogue = Dialogue(room.engine, TEACHER, lang="sv", keys=room.key)
+    hold(dialogue.opening("suspicion"), reading(*written))
+    assert dialogue.lost("something") is None
+    assert list(room.engine.store.cases("skola")) == []
 
 
 # Nothing typed is lost
