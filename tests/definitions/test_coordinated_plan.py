@@ -484,3 +484,17 @@ def test_danger_to_life_opens_from_every_state_of_both_and_leaves_the_plan_where
         "coordinated_plan": "in_force",
         "acute": "calling",
     }
+
+
+def test_no_living_state_is_left_without_a_limit() -> None:
+    """A no that nobody follows up, or an answer that nobody writes down, must not lie there unseen."""
+    for judgement in ("one_enough", "not_now"):
+        engine = Engine(open_to_all(shipped()), MemoryStore(), clock=lambda: MONDAY)
+        form = {**NEED, "judgement": judgement}
+        told = engine.open("coordinated_plan", actor=WORKER, form=form, person="p-1", key="k-1")
+        (run,) = engine.case(told.id, actor=WORKER).runs.values()
+        assert (run.state, set(run.due)) == ("without_plan", {"after_no"})
+    assert set(Story().asked().run().due) == {"answer_noted"}
+    story, theirs = Story().in_force()
+    assert {"first_follow_up", "consent_ends"} == set(story.run().due)
+    assert {"first_follow_up_here", "consent_ends_here"} == set(story.run(NURSE, theirs).due)
