@@ -31,6 +31,8 @@ from .witness import Witness, motor_equals_table
 PERSONS = ("p-1", "p-2")
 REASON = f"{PLANTED} måste"
 _EAGER = 5
+_OVER = frozenset({"no_override", "override_role"})
+"""What is said of a guard that somebody may not step over."""
 
 
 @dataclass
@@ -197,12 +199,14 @@ class Trial(RuleBasedStateMachine):
             there = [one.routine for one in self.witness.runs.values() if one.case == case]
             if any(one.routine in routine.apart or routine.routine in one.apart for one in there):
                 tried.objections.append(Objection(frozenset({"own_case"})))
-        if kinds[actor.organisation].kind not in routine.organisation:
-            tried.objections = [Objection(frozenset({"organisation"}))]
         # an opening steps over no guard: the door takes no overrides there
         if tried.attempt.overrides:
             tried.attempt = tried.attempt._replace(overrides={})
+            tried.objections = [one for one in tried.objections if not one.codes & _OVER]
             tried.objections += [] if tried.filled.wrong else list(plain.guards_object(run, tried.attempt))
+        # whoever comes from elsewhere is told that, and nothing about the rest
+        if kinds[actor.organisation].kind not in routine.organisation:
+            tried.objections = [Objection(frozenset({"organisation"}))]
         key, engine = self.key(), self.engine
 
         def act(form: Mapping[str, object]) -> Receipt:
@@ -329,5 +333,4 @@ class Trial(RuleBasedStateMachine):
 
 def _overstepped(attempt: Attempt) -> list[Objection]:
     """Guards that somebody tried to step over and may not."""
-    codes = frozenset({"no_override", "override_role"})
-    return [Objection(codes, name) for name in attempt.overrides if not plain.may_override(attempt, name)]
+    return [Objection(_OVER, name) for name in attempt.overrides if not plain.may_override(attempt, name)]
