@@ -109,12 +109,13 @@ class Desk:
     ) -> Receipt | tuple[Held | None, datetime]:
         """The case of a command, and the instant; or the answer that it has got already."""
         # Where no case is at hand, or none of theirs, the answer is asked for first.
-        sure = case is not None and isinstance(self._at_hand(case, command, actor), Ground)
+        known = self._at_hand(case, command, actor) if case is not None else None
+        sure = known is not None and isinstance(known.found, Ground)
         if not sure and (twin := self._twin(actor, key, asked)) is not None:
             return twin
         if case is None:
             return None, self.files.clock()
-        reached = self._reached(actor, case, purpose_of(command, actor))
+        reached = self._reached(actor, case, purpose_of(command, actor), known)
         if isinstance(reached.found, Ground):
             return reached.held, reached.now
         if sure and (twin := self._twin(actor, key, asked)) is not None:
@@ -216,22 +217,26 @@ class Desk:
             raise Broken("answer_without_record")
         return _receipt(known, then, events[-1].head["run"])
 
-    def _at_hand(self, case: str, command: Command, actor: Actor) -> Ground | Kept | None:
-        """On what ground the actor may enter the case as it was last at hand; None where it is not."""
+    def _at_hand(self, case: str, command: Command, actor: Actor) -> _Reached | None:
+        """The case as it was last at hand, and whether the actor may enter it; None where it is not."""
         held, purpose = self.files.at_hand(actor.organisation, case), purpose_of(command, actor)
-        if held is None or purpose is None:
-            return EVERYBODY if held is not None else None
-        return self.enter(held.case, actor, self.files.clock(), purpose)
+        if held is None:
+            return None
+        now = self.files.clock()
+        return _Reached(held, self.enter(held.case, actor, now, purpose) if purpose is not None else EVERYBODY, now)
 
-    def _reached(self, actor: Actor, case: str, purpose: Purpose | None) -> _Reached:
+    def _reached(self, actor: Actor, case: str, purpose: Purpose | None, known: _Reached | None = None) -> _Reached:
         """The case as it stands, and whether the actor may enter it; where nobody goes in there is no purpose.
 
         One that is not there and one that the actor may not know of, whether of another organisation or of their own,
-        answer alike, ask the store alike and are noted alike.
+        answer alike, ask the store alike and are noted alike. ``known`` is what was judged of the case at hand, and
+        holds when nobody has moved it since.
         """
         files, organisation = self.files, actor.organisation
         at_hand = files.at_hand(organisation, case)
         held = files.case(organisation, case) if _is_id(case) else None
+        if known is not None and held is known.held and isinstance(known.found, Ground):
+            return known
         # Not before the case is at hand: whoever moves it meanwhile would seem to have done so in the future.
         now = files.clock()
         if held is None:
