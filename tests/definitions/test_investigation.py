@@ -38,7 +38,7 @@ COMMITTEE = Actor("n-1", roles={"committee"}, unit="namnd", organisation=SOCIAL)
 FATHER = "p-2"
 WORDS = "Jag vill inte gifta mig"
 
-START: dict[str, Any] = {"about": "child", "protected_identity": "no", "because": "violence"}
+START: dict[str, Any] = {"about": "child", "protected_identity": "no", "because": "violence", "opened_at": MONDAY}
 REACHED_BY_FAMILY = ("hear_guardian", "communicate_guardian", "give_guardian")
 
 
@@ -75,9 +75,9 @@ class Story:
         (run,) = self.engine.case(self.id, actor=WORKER).runs.values()
         return run
 
-    def last_day(self) -> str:
+    def last_day(self, deadline: str = "investigation") -> str:
         """The day on which the investigation must be closed."""
-        due = datetime.fromisoformat(str(self.run.due["investigation"].legal))
+        due = datetime.fromisoformat(str(self.run.due[deadline].legal))
         return due.astimezone(STOCKHOLM).date().isoformat()
 
     # ---- on the way
@@ -447,7 +447,11 @@ def test_an_end_is_opened_again_but_never_by_a_new_concern() -> None:
     assert story.take("reopen", **{**form, "why": "error"}) == "gathering"
     refused = story.no("write_up", assessment="Samma", left="Inget", at=story.now)
     assert refused == {"child_heard", "assessed_now"}
-    assert story.last_day() == "2026-07-02"
+    story.now += timedelta(days=1)
+    story.take("reassign", LEADER, investigator="s-1", conflict="none")
+    prolonged = {"until": "2026-09-01", "decision_text": "Förlängs", "assessment": "Polisen", "reason": "police"}
+    assert story.no("prolong", **prolonged) == {"first_round"}
+    assert story.last_day("investigation_again") == "2026-07-02"
 
 
 def test_earlier_ends_without_measures_are_read_together_first() -> None:

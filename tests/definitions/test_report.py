@@ -227,8 +227,9 @@ def test_a_report_becomes_an_investigation_with_an_investigator_and_everybody_to
     desk.police()
     desk.contact(opened(MOTHER, desk))
     desk.do("notify_guardian", person=MOTHER, channel="in_person", left="nobody", said="Lugnt samtal")
+    desk.do("begin_investigation", first="child")
     assert desk.do("hand_over") == "in_investigation"
-    assert desk.guide().ended is not None
+    assert desk.run().ended is not None
     # the four months go on after intake has ended; everything else is settled
     assert desk.due() == {"investigation": "2026-06-10 23:59"}
     desk.do("close_investigation")
@@ -616,9 +617,10 @@ def test_a_decision_in_a_hurry_is_completed_within_a_day_before_intake_ends() ->
     desk.do("assign", LEADER, investigator=SOCIAL.id, conflict="none")
     desk.police()
     desk.do("notify_child", alone=True, left="nobody", understood="Ja")
-    assert desk.refusal("hand_over") == {"opening_whole", "risk_begun"}
+    assert desk.refusal("hand_over") == {"opening_whole", "risk_begun", "investigation_begun"}
     desk.do("start_risk_assessment", because="violence")
     desk.do("open_investigation.complete", **{**OPENING, "ground": "violence"})
+    desk.do("begin_investigation", first="child")
     assert desk.do("hand_over") == "in_investigation"
 
 
@@ -717,6 +719,7 @@ def test_a_deferred_guardian_is_told_only_after_the_deferral_has_ended() -> None
     assert desk.due()["notice"] == "2026-03-10 23:59"
     desk.do("notify_guardian", **told)
     assert desk.refusal("hand_over", LEADER) >= {"not_holder"}
+    desk.do("begin_investigation", first="child")
     assert desk.do("hand_over") == "in_investigation"
 
 

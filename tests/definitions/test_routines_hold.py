@@ -13,12 +13,20 @@ TOGETHER = {
     "suspicion": ("suspicion", "acute"),
     "acute": ("acute",),
     "investigation": ("investigation", "acute"),
-    "report": ("report", "threat_assessment", "acute"),
+    "report": ("report", "threat_assessment", "investigation", "acute"),
     "threat_assessment": ("threat_assessment", "acute"),
     "plan": ("coordinated_plan", "acute"),
-    "support_offer": ("support_offer", "report", "threat_assessment", "acute"),
-    "support_around": ("support_around", "safety_question", "threat_notice", "report", "threat_assessment", "acute"),
-    "crossing": ("suspicion", "report", "threat_assessment", "acute", "consultation"),
+    "support_offer": ("support_offer", "report", "threat_assessment", "investigation", "acute"),
+    "support_around": (
+        "support_around",
+        "safety_question",
+        "threat_notice",
+        "report",
+        "threat_assessment",
+        "investigation",
+        "acute",
+    ),
+    "crossing": ("suspicion", "report", "threat_assessment", "investigation", "acute", "consultation"),
 }
 """Which routines are tried together; the first is the one that staff open, and the others follow from it."""
 
