@@ -17,6 +17,10 @@ from stegvis.engine.values import Actor, Run
 from stegvis.routines.library import shipped
 from stegvis.routines.rules import Rules
 
+from .test_report import LEADER as HEAD
+from .test_report import OPENING, Desk
+from .test_report import SOCIAL as OFFICER
+
 STOCKHOLM = ZoneInfo("Europe/Stockholm")
 MONDAY = datetime(2026, 3, 2, 9, 0, tzinfo=STOCKHOLM)
 POWERS = {
@@ -462,6 +466,29 @@ def test_earlier_ends_without_measures_are_read_together_first() -> None:
     assert story.no("write_up", **summary) == {"read_together"}
     story.take("review_reports", LEADER, read=2, pattern="Kontrollen ökar", at=story.now)
     assert story.take("write_up", **summary) == "communicating"
+
+
+def test_the_report_begins_it_and_the_months_run_from_the_decision_to_open() -> None:
+    desk = Desk("2026-03-10 09:00")
+    desk.receive()
+    desk.assess()
+    desk.register()
+    assert "not_here" in desk.refusal("begin_investigation", first="child")
+    desk.do("open_investigation", **OPENING)
+    decided = desk.now
+    desk.do("assign", HEAD, investigator=OFFICER.id, conflict="none")
+    desk.now += timedelta(days=2)
+    desk.do("begin_investigation", first="child")
+    assert "already_begun" in desk.refusal("begin_investigation", first="child")
+    (begun,) = (
+        one for one in desk.engine.case(desk.case, actor=OFFICER).runs.values() if one.routine == "investigation"
+    )
+    assert (begun.state, begun.holder) == ("gathering", OFFICER.id)
+    answers = {**START, "opened_at": decided}
+    desk.engine.take(desk.case, "open.complete", actor=OFFICER, run=begun.id, form=answers, key="whole")
+    due = desk.engine.case(desk.case, actor=OFFICER).runs[begun.id].due["investigation"]
+    months = datetime.fromisoformat(str(due.legal)).astimezone(STOCKHOLM)
+    assert (months.year, months.month, months.day) == (2026, 7, 10)
 
 
 @pytest.mark.parametrize("step", REACHED_BY_FAMILY)
