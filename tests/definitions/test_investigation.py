@@ -386,6 +386,18 @@ def test_the_child_is_told_first() -> None:
     assert story.no("close", way_back=False, left="Inget") == {"child_told", "guardians_told", "way_back"}
 
 
+def test_two_persons_say_that_no_guardian_can_be_reached() -> None:
+    story = Story().decided()
+    story.take("give_child", alone=True, appeal_told=True, understood="Frågade själv", at=story.now)
+    ending: dict[str, Any] = {"way_back": True, "left": "Inget"}
+    assert story.no("close", **ending) == {"guardians_told"}
+    story.take("note_unreachable", tried="Brev kommer tillbaka, ombudet svarar inte", at=story.now)
+    assert "not_here" in story.no("close", **ending)
+    assert not story.engine.explain(story.id, "note_unreachable.approve", actor=WORKER).allowed
+    assert story.take("note_unreachable.approve", LEADER) == "decided"
+    assert story.take("close", **ending) == "closed"
+
+
 def test_a_reported_crime_asks_for_a_representative_before_any_guardian() -> None:
     story = Story().heard()
     story.take("assess_protection", need="watch", tonight="Hos moster", reasons="Lugnt", at=story.now)
