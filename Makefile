@@ -1,6 +1,6 @@
 # stegvis: everything a person or a machine does here starts with one of these words.
 #
-#   make run             play the reference story and verify its log
+#   make run             play one story from school to region and back, and verify its log
 #   make test            the tests; ARGS="-k word" picks some
 #   make check           linter, formatter, types, layers
 #   make cover           the tests again, with branch coverage of routines/ and engine/

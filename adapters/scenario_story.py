@@ -72,13 +72,14 @@ class Story:
         self._seen[step.who, guide.run] = guide.digest
         self._say(self._word("sees_same" if same else "sees", who=who))
         if not same:
-            for line in self._folded(guide):
+            new = guide.routine not in self._told
+            for line in self._folded(guide) if new or isinstance(step, Look) else self._brief(guide):
                 self._say(f"│ {line}", indent=2)
 
     def _folded(self, guide: Guide) -> Iterator[str]:
         """The guide's lines. Of what it knows and offers, items that this story has shown before are only counted."""
         told = self._told.setdefault(guide.routine, set())
-        whole = {self.library.words[f"guide.{name}"](self.lang) + ":" for name in ("never", "proposed")}
+        whole = {self._headed("never"), self._headed("proposed")}
         for number, paragraph in enumerate(guide.text(self.lang).split("\n\n")):
             lines = paragraph.splitlines()
             if number:
@@ -86,6 +87,7 @@ class Story:
             yield lines[0]
             if number < _ALWAYS or lines[0] in whole:
                 yield from lines[1:]
+                told.update(lines)
                 continue
             items = [(self._gist(item), item) for item in _items(lines[1:])]
             for old, group in groupby(items, lambda one: one[0] in told):
@@ -95,6 +97,22 @@ class Story:
                 else:
                     yield from (line for _, item in same for line in item)
             told.update(gist for gist, _ in items)
+
+    def _brief(self, guide: Guide) -> Iterator[str]:
+        """Of a routine that the reader has met: what is new about now, and always what must not be done."""
+        told = self._told[guide.routine]
+        for number, paragraph in enumerate(guide.text(self.lang).split("\n\n")):
+            heading, *lines = paragraph.splitlines()
+            if number < _ALWAYS:
+                yield from (line for line in (heading, *lines) if line not in told)
+                told.update([heading, *lines])
+            elif heading == self._headed("never"):
+                yield heading
+                yield from lines
+        yield "⋮ " + self._word("shortened")
+
+    def _headed(self, name: str) -> str:
+        return self.library.words[f"guide.{name}"](self.lang) + ":"
 
     def _gist(self, item: list[str]) -> str:
         """What makes an item of a guide another one: not its number, nor where a step leads from just here."""

@@ -45,6 +45,8 @@ from .scenario_story import Story
 
 REFERENCE = SHIPPED / "scenarios" / "reference.yaml"
 """The reference story: from a school's suspicion to the decision to investigate."""
+WHOLE_WAY = SHIPPED / "scenarios" / "the-whole-way.yaml"
+"""The story that is played when none is named: school, social services, police, region, and back to the school."""
 
 Show = Callable[[str], None]
 """Takes one line of what is told; ``print`` will do."""

@@ -40,7 +40,7 @@ def play(*files: Path, db: File = None, quiet: bool = False, coverage: bool = Fa
     kept = Kept(lang=read.lang, json=read.json, definitions=read.definitions, db=where)
     with desk(kept, create=True) as at:
         hit = Coverage()
-        told = [_played(at, file, hit, quiet=quiet) for file in files or (scenarios.REFERENCE,)]
+        told = [_played(at, file, hit, quiet=quiet) for file in files or (scenarios.WHOLE_WAY,)]
         faults, replays = _proved(at, told)
         failed = any(played.failures for _, played in told)
         sound = not any(faults.values()) and all(one.sound for one in replays)
