@@ -108,7 +108,8 @@ class Story:
                 told.update([heading, *lines])
             elif heading == self._headed("never"):
                 yield heading
-                yield from lines
+                yield from (line for line in lines if line.startswith(" ") or line not in told)
+                told.update(lines)
         yield "⋮ " + self._word("shortened")
 
     def _headed(self, name: str) -> str:
