@@ -147,6 +147,7 @@ def test_what_a_reader_has_seen_is_counted_and_what_must_not_be_done_is_always_s
     assert english.count("Do not ring home.") >= 3
     assert re.search(r"⋮ \d+ more, as before", english)
     assert english.count("Light the lantern") <= 1
+    assert english.count("the rest of the guide is not shown here") >= 1
 
 
 def test_a_told_story_is_the_same_each_time(toy: Library) -> None:
