@@ -1,5 +1,6 @@
 """Files made to hurt: each is refused within a second, and nothing in them reaches outside the reader."""
 
+import gc
 import pickle
 import subprocess
 import sys
@@ -109,10 +110,14 @@ HOSTILE: dict[str, tuple[bytes, str]] = {
 @pytest.mark.parametrize("name", HOSTILE)
 def test_a_hostile_file_is_refused_within_a_second(name: str) -> None:
     text, rule = HOSTILE[name]
+    gc.collect()
+    gc.freeze()  # what other tests have left lying is no part of the reading
     begun = time.process_time()
     with pytest.raises(BadDefinition) as caught:
         read(text, "hostile.yaml")
-    assert time.process_time() - begun < LIMIT
+    spent = time.process_time() - begun
+    gc.unfreeze()
+    assert spent < LIMIT
     assert rule in {finding.rule for finding in caught.value.findings}
     assert len(caught.value.findings) <= MAX_FINDINGS + 1
     assert len(pickle.dumps(caught.value.findings)) < 500 * len(caught.value.findings) + 20_000
