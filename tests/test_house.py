@@ -258,7 +258,7 @@ heavy = sorted({"alembic", "cyclopts", "rich", "sqlalchemy", "sqlmodel", "starle
 def walk(folder):
     for item in folder.iterdir():
         yield from walk(item) if item.is_dir() else [item]
-data = [item for item in walk(files("stegvis.definitions")) if item.name.endswith((".yaml", ".json"))]
+data = [item for item in walk(files("stegvis.definitions")) if item.name.endswith((".yaml", ".json", ".sha256"))]
 for item in data:
     text = item.read_text("utf-8")
     assert (json.loads(text) if item.name.endswith(".json") else yaml.load(text, yaml.CSafeLoader)), item.name

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from itertools import zip_longest
 from typing import Any, NamedTuple, cast
 
+from stegvis.routines.form import locates
 from stegvis.routines.library import Library
 from stegvis.routines.reader import Document, Json
 from stegvis.routines.scenario import ACTIONS
@@ -175,7 +176,15 @@ class _Wrong:
         yield (key,), _Put(((key,), "none" if value != "none" else "stated"))
 
     def _hidden(self, key: str, value: list[str], then: Then) -> Iterator[Change]:
-        yield (key, len(value)), _Put(((key,), [*value, "first.child"]))
+        # An answer that is a yes or a no leads nowhere, and is never hidden.
+        shown = min(
+            f"{form}.{name}"
+            for versions in self.library.versions.values()
+            for form, asked in versions[0].routine.forms.items()
+            for name, field in asked.fields.items()
+            if field.type == "boolean" and not locates(field)
+        )
+        yield (key, len(value)), _Put(((key,), [*value, shown]))
 
     def _reach(self, key: str, value: dict[str, bool], then: Then) -> Iterator[Change]:
         for person, one in value.items():
