@@ -81,7 +81,7 @@ def enter(library: Library, case: Case, actor: Actor, at: str, purpose: Purpose 
     for ground in _grounds(library, rules, case, actor, at):
         lacks = _lacks(rules, ground, actor, says) if purpose in {"work", "prove"} else None
         if lacks is None:
-            return ground._replace(qualified=ground.on in rules.demands.qualified)
+            return ground._replace(qualified=True) if ground.on in rules.demands.qualified else ground
         missed = lacks if missed == "unknown_case" else missed
     return _otherwise(rules, actor, purpose) or missed
 

@@ -8,7 +8,7 @@ from stegvis.routines.library import Library
 
 from .access import Ground
 from .instants import day_at, text_of
-from .values import Actor, Command
+from .values import Actor, Case, Command
 
 
 class Ask(NamedTuple):
@@ -24,11 +24,11 @@ class Ask(NamedTuple):
     """The day it is in Stockholm, as text."""
     ground: Ground | None = None
     """On what access to the case rests; None where nobody comes in: a new case, a hand-off, the clock."""
-    beside: frozenset[str] = frozenset()
-    """The routines of which the case has a run that has not ended."""
+    case: Case | None = None
+    """The case that it concerns, as it stands; None for one that is to be opened."""
 
 
-def asking(library: Library, command: Command, actor: Actor, now: datetime) -> Ask:
+def asking(library: Library, command: Command, actor: Actor, now: datetime, case: Case | None = None) -> Ask:
     """Put a command in its setting.
 
     Raises:
@@ -38,4 +38,4 @@ def asking(library: Library, command: Command, actor: Actor, now: datetime) -> A
     happened = command.happened or at
     if happened > at:
         raise BadInput("future_instant")
-    return Ask(library, command, actor, now, at, happened, day_at(at))
+    return Ask(library, command, actor, now, at, happened, day_at(at), None, case)

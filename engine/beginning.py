@@ -14,8 +14,10 @@ def beside(case: Case) -> frozenset[str]:
 
 def already(ask: Ask, move: Move) -> list[Reason]:
     """Why a step may not begin its routine: a run of it is open in the case."""
-    begins = move.step.begins if move.kind in {"step", "propose", "approve"} else None
-    return [reason(ask.library, "already_begun", "not_yet")] if begins in ask.beside else []
+    begins = move.step.begins
+    if begins is None or ask.case is None or move.kind not in {"step", "propose", "approve"}:
+        return []
+    return [reason(ask.library, "already_begun", "not_yet")] if begins in beside(ask.case) else []
 
 
 def opening_of(ask: Ask, case: Case, run: Run, routine: str) -> Command:
@@ -42,7 +44,9 @@ def follow(head: Head, first: Run) -> None:
 
 def along(head: Head, rules: Rules, case: Case, run: Run) -> None:
     """Runs that this one has begun go to whoever it goes to, unless somebody else has them by now."""
+    if "hold" not in head or not rules.begins:
+        return
     others = (one for one in case.runs.values() if one.routine in rules.begins and one.holder in {None, run.holder})
     going = [one.id for one in others if one.id != run.id and one.ended is None]
-    if "hold" in head and going:
+    if going:
         head["along"] = going

@@ -13,7 +13,7 @@ from stegvis.routines.rules import Move, Rules, allowed
 
 from .access import Ground, access_head, enter, kept_out, purpose_of
 from .asking import Ask, asking
-from .beginning import along, beside, follow, opening_of
+from .beginning import along, follow, opening_of
 from .casewide import changed
 from .clocks import Counting, changes, moot, ticked
 from .correcting import correct
@@ -47,11 +47,9 @@ def decide(library: Library, case: Case | None, command: Command, actor: Actor, 
         BadInput: ``naive_instant``, ``clock_going_back``, ``future_instant``.
         NotFound: ``unknown_routine``, ``unknown_case``, ``unknown_run``, ``rules_missing``.
     """
-    ask = asking(library, command, actor, now)
+    ask = asking(library, command, actor, now, case)
     if case is not None and ask.at < case.at:
         raise BadInput("clock_going_back", last=case.at)
-    if case is not None:
-        ask = ask._replace(beside=beside(case))
     purpose = purpose_of(command, actor)
     if case is not None and purpose is not None:
         ground = enter(library, case, actor, ask.at, purpose)
@@ -196,7 +194,7 @@ def _take(ask: Ask, case: Case, run: Run, rules: Rules) -> Decision:
             head["hof"] = sent_head(message)
             head["basis"] = list(dict.fromkeys([*head.get("basis", ()), message.basis]))
     accepted = _accept(case, Event(head, _body(move, found, ask.command), tuple(found.reads)), message)
-    return accepted._replace(events=(*before, *accepted.events))
+    return accepted._replace(events=(*before, *accepted.events)) if before else accepted
 
 
 def _another(case: Case, move: Move, found: Judgement) -> bool:

@@ -12,7 +12,6 @@ from . import messages
 from .access import EVERYBODY, Ground, Kept, Purpose, access_head, enter, kept_out, purpose_of
 from .answers import Receipt, Refused
 from .asking import Ask, asking
-from .beginning import beside
 from .decide import decide, rules_of, run_of
 from .evolve import fold
 from .files import HELD, TRIES, Files, Held
@@ -319,7 +318,7 @@ class Desk:
         rules = rules_of(library, run)
         outside = self.lookups.outside(rules, tuple(rules.routine.derived), actor.organisation, run, now)
         command = Command(kind="take", run=run.id, trigger=trigger, outside=outside)
-        return asking(library, command, actor, now)._replace(ground=seen.ground, beside=beside(seen.case))
+        return asking(library, command, actor, now, seen.case)._replace(ground=seen.ground)
 
     def reasons(self, case: Case, ask: Ask, form: Mapping[str, object] | None) -> Sequence[Reason]:
         run = run_of(case, ask.command.run)

@@ -48,7 +48,7 @@ def evolve(case: Case | None, event: Event) -> Case:
         head["at"],
         head["actor"],
         case.acute or head.get("acute", False),
-        {**case.runs, run.id: run, **_along(case, head)},
+        {**case.runs, run.id: run, **_along(case, head)} if "along" in head else {**case.runs, run.id: run},
         case.access,
         case.identity,
         case.channels,

@@ -24,17 +24,17 @@ def message_of_step(ask: Ask, case: Case, run: Run, move: Move, facts: Facts) ->
         return None
     if step.handoff is not None:
         return _hand_off(ask, case, run, step.handoff, facts)
-    flag = _known(ask, case, run, facts)
     if step.reply is not None:
         reply, other = step.reply, _other_end(run, step.reply)
         if other is None:
             return None
         to, about, status = other
         carried = {f"handed.{name}": value for name, value in _carried(reply.carries, facts).items()}
-        return _back(ask, case, flag, to, about, reply.basis, status, carried)
+        return _back(ask, case, _known(ask, case, run, facts), to, about, reply.basis, status, carried)
     if step.revokes is not None:
         about = _earlier(run, step.revokes)
-        return _back(ask, case, flag, run.sent[about].to, about, run.sent[about].basis, "revoked", {})
+        sent = run.sent[about]
+        return _back(ask, case, _known(ask, case, run, facts), sent.to, about, sent.basis, "revoked", {})
     return None
 
 
