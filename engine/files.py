@@ -16,6 +16,7 @@ import orjson
 from stegvis.routines.errors import Broken, NotFound, Stale, StegvisError
 from stegvis.routines.law import LawBook, load_law
 from stegvis.routines.library import Library, restored
+from stegvis.routines.ondemand import laid_over
 from stegvis.routines.orders import Order, no_order, restored_order
 from stegvis.routines.rules import Rules
 
@@ -178,10 +179,10 @@ class Files:
         law = self.library.law if head["law"] == self.library.law_digest else self._law(head["law"])
         then = replace(self.library, law=law, law_digest=head["law"], orders=orders)
         if head["type"] == "case.change":
-            return replace(then, by_digest={**then.by_digest, **self._restored})
+            return replace(then, by_digest=laid_over(then.by_digest, self._restored))
         library = self.with_rules([head["def"], *self._restored])
         rules = library.by_digest[head["def"]]
-        return replace(then, by_digest=library.by_digest, versions={**library.versions, rules.id: (rules,)})
+        return replace(then, by_digest=library.by_digest, versions=laid_over(library.versions, {rules.id: (rules,)}))
 
     def _law(self, wanted: str) -> LawBook:
         if wanted not in self._laws:

@@ -5,9 +5,10 @@ command's ``seen`` and the log carry, so that what was shown can be proved.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import fields
 from datetime import date
+from typing import cast
 
-from stegvis.routines.digests import digest
 from stegvis.routines.form import Field, Value
 from stegvis.routines.library import Library
 from stegvis.routines.model import Never
@@ -20,7 +21,7 @@ from .corrections import Correction, Rested
 from .decide import CLOCK, rules_of, run_of
 from .facts import next_birthday_that_matters
 from .guide_text import guide_lines
-from .guide_view import Action, Contact, DueView, FactView, GuideView, Mended, Next, Question, plain_json
+from .guide_view import Action, Contact, DueView, FactView, GuideView, Mended, Next, Question, plain_digest, plain_json
 from .identity import Sight, field_of, hidden, identity_of, identity_view, sight
 from .instants import local_day
 from .judge import glance, may_see, who_may
@@ -42,14 +43,15 @@ class Guide(GuideView):
     @property
     def digest(self) -> str:
         """SHA-256 of the guide's canonical JSON without the instant at which it was made."""
-        return digest(self.json(moment=False))
+        return plain_digest(self._shown(moment=False))
 
     def json(self, *, moment: bool = True) -> dict[str, object]:
         """The guide as JSON values, both languages; ``moment=False`` leaves out when it was made."""
-        whole = plain_json(self)
-        assert isinstance(whole, dict)  # noqa: S101 - a dataclass becomes a mapping
+        return cast("dict[str, object]", plain_json(self._shown(moment=moment)))
+
+    def _shown(self, *, moment: bool) -> dict[str, object]:
         left_out = {"words"} if moment else {"words", "at", "clock"}
-        return {name: value for name, value in whole.items() if name not in left_out}  # pyright: ignore[reportUnknownVariableType]
+        return {one.name: getattr(self, one.name) for one in fields(self) if one.name not in left_out}
 
     def text(self, lang: Lang = "sv") -> str:
         """The guide as lines of text: append-only, without colour, fit for a screen reader."""

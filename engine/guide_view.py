@@ -1,8 +1,11 @@
 """What stands on a screen, as plain values; every surface renders these and nothing else."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, is_dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass
+from hashlib import sha256
 from typing import cast
+
+import orjson
 
 from stegvis.routines.text import Text, Words
 
@@ -142,20 +145,21 @@ class GuideView:
 
 def plain_json(value: object) -> object:
     """Texts, reasons and views as JSON values."""
+    return orjson.loads(orjson.dumps(value, default=_plain))
+
+
+def plain_digest(value: object) -> str:
+    """SHA-256 of the canonical bytes of ``plain_json``, lower-case hex."""
+    return sha256(orjson.dumps(value, default=_plain, option=orjson.OPT_SORT_KEYS)).hexdigest()
+
+
+def _plain(value: object) -> object:
     if isinstance(value, Text):
         return {"sv": value.sv, "en": value.en}
     if isinstance(value, Reason):
-        return {
-            "code": value.code,
-            "kind": value.kind,
-            "about": value.about,
-            "says": plain_json(value.says),
-            "do": plain_json(value.do),
-        }
-    if is_dataclass(value):
-        return {one.name: plain_json(getattr(value, one.name)) for one in fields(value)}
+        return value._asdict()
     if isinstance(value, Mapping):
-        return {key: plain_json(inner) for key, inner in cast("Mapping[str, object]", value).items()}
-    if isinstance(value, tuple | list):
-        return [plain_json(inner) for inner in cast("Sequence[object]", value)]
-    return value
+        return dict(cast("Mapping[str, object]", value))
+    if isinstance(value, tuple):
+        return list(cast("tuple[object, ...]", value))
+    raise TypeError(type(value))

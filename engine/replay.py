@@ -11,6 +11,7 @@ from typing import Any, Literal, TypeAlias, cast
 
 from stegvis.routines.errors import StegvisError
 from stegvis.routines.library import Library
+from stegvis.routines.ondemand import laid_over
 from stegvis.routines.rules import Move, Rules
 from stegvis.routines.text import Text
 
@@ -310,8 +311,8 @@ def _acute(
         then, beside = library(head), library(opened)
         both = replace(
             then,
-            versions={**then.versions, opened["rtn"]: beside.versions[opened["rtn"]]},
-            by_digest={**then.by_digest, **beside.by_digest},
+            versions=laid_over(then.versions, {opened["rtn"]: beside.versions[opened["rtn"]]}),
+            by_digest=laid_over(then.by_digest, beside.by_digest),
         )
         decision = decide(both, case, command, _actor(head), moment_of(head["at"]))
     except StegvisError as error:
@@ -346,4 +347,4 @@ def step_of(record: str, head: Head, verdict: Verdict, kind: str | None, changed
 
 def with_rules(library: Library, known: Mapping[str, Rules]) -> Library:
     """The library with some older rules beside its own."""
-    return replace(library, by_digest={**library.by_digest, **known})
+    return replace(library, by_digest=laid_over(library.by_digest, known))

@@ -4,12 +4,13 @@
 later directory wins by id.
 """
 
+import gc
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Generator, Iterable, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
-from hashlib import sha256
 from pathlib import Path
 from typing import cast
 
@@ -17,20 +18,21 @@ import orjson
 
 from .checks import check
 from .digests import Json, canonical, digest, join
-from .errors import NotFound
+from .errors import Broken, NotFound
 from .findings import BadDefinition
 from .law import LawBook, load_law
+from .ondemand import OnDemand
 from .orders import ORDERS, Access, AccessOrder, Order, load_order
 from .persons import PersonsOrder
-from .reader import Document
+from .proved import Proved, fingerprint, recall, remember, remembered_in
 from .registers import Contacts, Organisations, Roles, load_contacts, load_organisations, load_roles
 from .rules import Builtin, Rules, compile_routine
 from .sources import Sources, builtin_of, words_of
 from .text import Words
 
 SHIPPED = Path(__file__).resolve().parent.parent / "definitions"
-PROVED = SHIPPED / "proved.sha256"
-"""The fingerprint of the shipped definitions as they were when the tests found no error in them."""
+PROVED = SHIPPED / "proved.json"
+"""The shipped definitions as they were when the tests found no error in them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,54 +94,101 @@ def shipped() -> Library:
     return load()
 
 
-def load(*overlays: Path, base: Path | None = SHIPPED) -> Library:
+def load(*overlays: Path, base: Path | None = SHIPPED, proved: Path | None = None) -> Library:
     """Read, check and compile definitions; each directory is laid over those before it.
+
+    The shipped ones as they come were checked by the tests of this version, and are compiled when first asked for.
+
+    Args:
+        overlays: directories with definitions; of two files with the same name the later is read.
+        base: what they are laid over.
+        proved: a folder that remembers what was checked, so that the same bytes are not checked again; it is made
+            when it is not there. None remembers nothing.
 
     Raises:
         BadDefinition: with every finding of severity error; nothing is loaded then.
     """
     sources = Sources([*([base] if base is not None else []), *overlays])
-    if proved(sources):
-        return assemble(sources, (compile_routine(_rules(one), builtin_of(sources)) for one in sources.routines()))
-    checked = check(sources)
-    if any(finding.severity == "error" for finding in checked.findings):
-        raise BadDefinition(checked.findings)
-    return assemble(sources, checked.rules)
+    with _unswept():
+        seen = _seen(sources)
+        remembers = remembered_in(proved, seen) if proved is not None and seen else None
+        for path in (PROVED, remembers):
+            if path is not None and seen and (known := recall(path, seen)) is not None:
+                return _recalled(sources, known)
+        checked = check(sources)
+        if any(finding.severity == "error" for finding in checked.findings):
+            raise BadDefinition(checked.findings)
+        if remembers is not None and seen:
+            remember(remembers, seen, checked.rules)
+        return assemble(sources, checked.rules.values())
 
 
-def proved(sources: Sources) -> bool:
-    """Whether these are the shipped definitions to the byte, which the tests of this version found without an error.
-
-    Checking takes longer than all the rest, and a command would do it each time. Another byte anywhere, or a file more,
-    and everything is checked.
-    """
-    if sources.directories != [SHIPPED] or not PROVED.is_file():
-        return False
-    return PROVED.read_text("ascii").strip() == fingerprint(SHIPPED)
-
-
-def fingerprint(directory: Path) -> str:
-    """SHA-256 over the names and bytes of every definition file in a directory."""
-    whole = sha256()
-    for path in sorted(
-        path for pattern in ("*", "routines/*", "texts/*") for path in directory.glob(f"{pattern}.yaml")
-    ):
-        one = path.read_bytes()
-        whole.update(f"{path.relative_to(directory).as_posix()} {len(one)}\n".encode() + one)
-    return whole.hexdigest()
+@contextmanager
+def _unswept() -> Generator[None]:
+    """No garbage is looked for meanwhile: what is read stays for good, and looking takes a third of the time."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()
 
 
-def _rules(document: Document) -> Mapping[str, Json]:
-    return cast("Mapping[str, Json]", document.data)
+def _seen(sources: Sources) -> str | None:
+    try:
+        return fingerprint(sources)
+    except BadDefinition:
+        return None  # the checks will say which file cannot be opened
+
+
+def _recalled(sources: Sources, known: Proved) -> Library:
+    builtin = builtin_of(sources)
+
+    def made(file: str) -> Rules:
+        rules = compile_routine(cast("Mapping[str, Json]", sources.document(file).data), builtin)
+        if rules.digest != known.routines[file].digest:
+            raise Broken("definition_missing", digest=known.routines[file].digest)
+        return rules
+
+    compiled = OnDemand(known.routines, made)
+    files: dict[str, list[str]] = {}
+    for file, one in known.routines.items():
+        files.setdefault(one.routine, []).append(file)
+    file_of = {one.digest: file for file, one in known.routines.items()}
+    return _library(
+        sources,
+        builtin,
+        OnDemand(files, lambda name: _by_day(compiled[file] for file in files[name])),
+        OnDemand(file_of, lambda wanted: compiled[file_of[wanted]]),
+    )
 
 
 def assemble(sources: Sources, compiled: Iterable[Rules]) -> Library:
     """Put together what has been read and checked."""
     compiled = list(compiled)
-    law_data = sources.document("law.yaml").data
     versions: dict[str, list[Rules]] = {}
     for rules in compiled:
         versions.setdefault(rules.id, []).append(rules)
+    return _library(
+        sources,
+        builtin_of(sources),
+        {name: _by_day(them) for name, them in versions.items()},
+        {rules.digest: rules for rules in compiled},
+    )
+
+
+def _by_day(versions: Iterable[Rules]) -> tuple[Rules, ...]:
+    return tuple(sorted(versions, key=lambda one: one.routine.valid.first, reverse=True))
+
+
+def _library(
+    sources: Sources,
+    builtin: Builtin,
+    versions: Mapping[str, tuple[Rules, ...]],
+    by_digest: Mapping[str, Rules],
+) -> Library:
+    law_data = sources.document("law.yaml").data
     return Library(
         law=load_law(cast("dict[str, object]", law_data)),
         law_digest=digest(law_data),
@@ -148,12 +197,9 @@ def assemble(sources: Sources, compiled: Iterable[Rules]) -> Library:
         contacts=load_contacts(_mapping(sources, "contacts.yaml")),
         organisations=load_organisations(_mapping(sources, "organisations.yaml")),
         words=words_of(sources),
-        builtin=builtin_of(sources),
-        versions={
-            name: tuple(sorted(them, key=lambda one: one.routine.valid.first, reverse=True))
-            for name, them in versions.items()
-        },
-        by_digest={rules.digest: rules for rules in compiled},
+        builtin=builtin,
+        versions=versions,
+        by_digest=by_digest,
         orders={name: load_order(name, _maybe(sources, f"{name}.yaml")) for name in ORDERS},
     )
 

@@ -151,17 +151,24 @@ class Document:
 def read_file(path: Path, name: str | None = None) -> Document:
     """Reads the definition in a file. ``name`` is what findings call it, the path as given if None.
 
-    Never takes in more than the size limit and one byte. Raises ``BadDefinition``, also when the file cannot be opened.
+    Raises ``BadDefinition``, also when the file cannot be opened.
     """
     name = path.as_posix() if name is None else name
+    return read(bytes_of(path, name), name)
+
+
+def bytes_of(path: Path, name: str) -> bytes:
+    """What a file holds, but never more than the size limit and one byte.
+
+    Raises ``BadDefinition`` when it cannot be opened. ``name`` is what the finding calls it.
+    """
     try:
         with path.open("rb") as file:
-            text = file.read(MAX_BYTES + 1)
+            return file.read(MAX_BYTES + 1)
     except OSError as error:
         raise BadDefinition(
             [_finding("yaml-unreadable", name, _START, code=errorcode.get(error.errno or 0, "?"))]
         ) from None
-    return read(text, name)
 
 
 def read(text: bytes, name: str) -> Document:

@@ -111,7 +111,7 @@ class Builtin:
     titles: Mapping[str, Text]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Rules:
     """A compiled routine and the digests under which its canonical bytes are kept."""
 

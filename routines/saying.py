@@ -1,12 +1,13 @@
 """Saying a routine's conditions in words, with the titles of its forms."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
 
 from .condition import Condition
 from .form import Field
 from .library import Library
 from .rules import Rules
-from .text import Lang, Text
+from .text import Lang, Text, Words
 
 
 def say_condition(library: Library, rules: Rules, condition: Condition) -> Text:
@@ -14,14 +15,29 @@ def say_condition(library: Library, rules: Rules, condition: Condition) -> Text:
 
     def one(lang: Lang) -> str:
         titles, options = _names(rules, lang)
-        words = {
-            name.partition(".")[2]: text(lang) for name, text in library.words.items() if name.startswith("conditions.")
-        }
-        return condition.text(words=words, titles=titles, options=options)
+        return condition.text(words=_Phrases(library.words, lang), titles=titles, options=options)
 
     return Text.model_construct(sv=one("sv"), en=one("en"))
 
 
+class _Phrases(Mapping[str, str]):
+    """The phrases of definitions/texts/conditions.yaml in one language."""
+
+    def __init__(self, words: Words, lang: Lang) -> None:
+        self._words: Words = words
+        self._lang: Lang = lang
+
+    def __getitem__(self, phrase: str) -> str:
+        return self._words[f"conditions.{phrase}"](self._lang)
+
+    def __iter__(self) -> Iterator[str]:
+        return (name.partition(".")[2] for name in self._words if name.startswith("conditions."))
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+
+@lru_cache(maxsize=64)
 def _names(rules: Rules, lang: Lang) -> tuple[dict[str, str], dict[tuple[str, str], str]]:
     titles: dict[str, str] = {}
     options: dict[tuple[str, str], str] = {}

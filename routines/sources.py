@@ -9,7 +9,7 @@ import orjson
 from .digests import Json
 from .errors import NotFound
 from .form import Form
-from .reader import Document, read_file
+from .reader import Document, bytes_of, read
 from .rules import Builtin
 from .text import Text
 
@@ -19,16 +19,26 @@ class Sources:
 
     def __init__(self, directories: list[Path]) -> None:
         self.directories = directories
+        self._bytes: dict[str, bytes] = {}
         self._read: dict[str, Document] = {}
 
     def document(self, name: str) -> Document:
         """The file of that relative name, from the last directory that has it."""
         found = self._read.get(name)
+        return found if found is not None else self._read.setdefault(name, read(self.bytes_of(name), name))
+
+    def bytes_of(self, name: str) -> bytes:
+        """What stands in that file; once read it stays so, whatever happens to the file meanwhile.
+
+        Raises:
+            NotFound: ``no_such_definition``. BadDefinition: it cannot be opened.
+        """
+        found = self._bytes.get(name)
         if found is None:
             for directory in reversed(self.directories):
                 path = directory / name
                 if path.is_file():
-                    found = self._read.setdefault(name, read_file(path, name))
+                    found = self._bytes.setdefault(name, bytes_of(path, name))
                     break
             else:
                 raise NotFound("no_such_definition", file=name)
@@ -43,6 +53,11 @@ class Sources:
         return sorted(
             {f"{folder}/{path.name}" for directory in self.directories for path in (directory / folder).glob("*.yaml")}
         )
+
+    def all(self) -> list[str]:
+        """Relative names of every definition there is."""
+        top = {path.name for directory in self.directories for path in directory.glob("*.yaml")}
+        return sorted({*top, *self.names("routines"), *self.names("texts")})
 
     def routines(self) -> Iterator[Document]:
         for name in self.names("routines"):

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 import orjson
+from platformdirs import user_cache_path
 
 from stegvis.engine.engine import Engine
 from stegvis.engine.values import Actor
@@ -37,12 +38,14 @@ def screen(shown: Shown) -> Screen:
 
 
 def library(read: Read) -> Library:
-    """The shipped definitions, with those asked for laid over them.
+    """The shipped definitions, with those asked for laid over them; what was checked once is not checked each time.
 
     Raises:
         BadDefinition. NotFound: ``no_such_directory``.
     """
-    return load(*(directory(one) for one in read.definitions)) if read.definitions else shipped()
+    if not read.definitions:
+        return shipped()
+    return load(*(directory(one) for one in read.definitions), proved=user_cache_path("stegvis") / "proved")
 
 
 def directory(path: Path) -> Path:

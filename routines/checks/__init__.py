@@ -34,7 +34,8 @@ class Checked(NamedTuple):
     """What the checks found, and the routines that could be compiled."""
 
     findings: Sequence[Finding]
-    rules: Sequence[Rules]
+    rules: Mapping[str, Rules]
+    """By the file that each comes from."""
 
 
 def check(sources: Sources, *, as_of: date | None = None) -> Checked:
@@ -67,14 +68,16 @@ class _Check:
         self.words = self.wording()
         read = [page for name in self.sources.names("routines") if (page := self.page(name)) is not None]
         routines = [(page, routine) for page in read if (routine := self.routine(page)) is not None]
-        rules: list[Rules] = []
+        rules: dict[str, Rules] = {}
         if all(models.values()):
             world = self.world(models, read, routines)
             subjects = [subject(page, routine, world) for page, routine in routines]
             laws.registers({name: page for name, page in registers.items() if page}, world, subjects, self.as_of)
             for page, order in says:
                 orders.named(page, order, world, subjects)
-            rules = [compiled for about in subjects if (compiled := self.meaning(about)) is not None]
+            for about in subjects:
+                if (compiled := self.meaning(about)) is not None:
+                    rules[about.page.document.name] = compiled
         _apart(routines)
         for page in self.pages:
             wording.sentences(page)

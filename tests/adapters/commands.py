@@ -12,9 +12,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from unittest.mock import patch
 
+from platformdirs import user_cache_path
+
 from stegvis.adapters.cli import desk
 from stegvis.adapters.cli.app import run
-from stegvis.routines.library import load
+from stegvis.routines.library import Library, load
 
 OVERLAY = Path(__file__).parent / "overlay"
 PLANTED = "Mumtaz-Ekbacken"
@@ -71,6 +73,11 @@ def say(*arguments: str | Path, given: bytes = b"", **environment: str) -> Said:
 
 _loaded = lru_cache(load)
 """The same definitions are read once; nothing else is different."""
+
+
+def overlaid() -> Library:
+    """The shipped definitions with the invented routines laid over them, as the commands read them."""
+    return _loaded(OVERLAY, proved=user_cache_path("stegvis") / "proved")
 
 
 def spawned(*arguments: str | Path, cwd: Path, **environment: str) -> Said:

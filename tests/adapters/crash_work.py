@@ -15,6 +15,8 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+from platformdirs import user_cache_path
+
 from stegvis.adapters.sql import SqlStore
 from stegvis.engine.engine import Engine
 from stegvis.engine.values import Actor
@@ -129,7 +131,7 @@ def answer(found: object) -> None:
 
 def main() -> None:
     mode, overlay, folder, *more = sys.argv[1:]
-    library, disk = load(Path(overlay)), ctypes.CDLL(None)
+    library, disk = load(Path(overlay), proved=user_cache_path("stegvis") / "proved"), ctypes.CDLL(None)
     with closing(SqlStore(Path(folder) / "cases.db", synchronous="NORMAL" if "NORMAL" in more else "FULL")) as store:
         engine = Engine(library, store)
         if mode == "full":

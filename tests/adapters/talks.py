@@ -14,10 +14,10 @@ from stegvis.adapters.memory import MemoryStore
 from stegvis.adapters.testing.clock import FakeClock, SeededEntropy
 from stegvis.engine.engine import Engine
 from stegvis.engine.values import Actor
-from stegvis.routines.library import Library, load
+from stegvis.routines.library import Library
 from stegvis.routines.text import Lang
 
-from .commands import OVERLAY
+from .commands import overlaid
 
 TRANSCRIPTS = Path(__file__).parent / "transcripts"
 MORNING = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
@@ -35,7 +35,7 @@ Reader = Callable[[Said], str | None]
 
 @lru_cache(maxsize=1)
 def lanterns() -> Library:
-    return load(OVERLAY)
+    return overlaid()
 
 
 class Room:

@@ -18,9 +18,8 @@ from stegvis.adapters.sql import SqlStore
 from stegvis.adapters.sql.schema import VERSION_TABLE
 from stegvis.engine.engine import Engine
 from stegvis.engine.values import Actor
-from stegvis.routines.library import load
 
-from .commands import COUNSELLOR, HEAD, INTAKE, OVERLAY, PLANTED, File, Said, say, spawned
+from .commands import COUNSELLOR, HEAD, INTAKE, OVERLAY, PLANTED, File, Said, overlaid, say, spawned
 from .forking import ended, in_child
 
 pytestmark = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
@@ -236,7 +235,7 @@ def test_a_clock_that_goes_back(file: File) -> None:
 
 def test_a_case_that_was_last_changed_in_the_future(file: File) -> None:
     with closing(SqlStore(file.db)) as store:
-        engine = Engine(load(OVERLAY), store, clock=lambda: datetime.now(UTC) + timedelta(days=9))
+        engine = Engine(overlaid(), store, clock=lambda: datetime.now(UTC) + timedelta(days=9))
         actor = Actor("u-1", roles={"school_counsellor"}, unit="elevhalsa", organisation="skola")
         case = engine.open("lantern", actor=actor, form={"account": PLANTED}, key="k-1").id
     holds(file.say("take", case, "note", "--set", "line=x", "--json", who=COUNSELLOR), "clock_going_back", 2)

@@ -19,14 +19,13 @@ import pytest
 from stegvis.adapters.sql import SqlStore
 from stegvis.engine.engine import Engine
 from stegvis.routines.errors import StoreError
-from stegvis.routines.library import load
 
-from .commands import OVERLAY
+from .commands import OVERLAY, overlaid
 from .crash_work import KURATOR, stand, steps
 from .forking import ended, in_child
 
 HERE = Path(__file__).parent
-LIBRARY = load(OVERLAY)
+LIBRARY = overlaid()
 SCALE = float(os.environ.get("STEGVIS_SCALE", "1"))
 SAID = struct.Struct("32sI")
 

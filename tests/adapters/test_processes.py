@@ -20,14 +20,13 @@ from stegvis.adapters.sql import SqlStore
 from stegvis.engine.engine import Engine
 from stegvis.engine.values import Actor
 from stegvis.routines.errors import BadInput, Stale
-from stegvis.routines.library import load
 
-from .commands import OVERLAY
+from .commands import overlaid
 from .forking import ended, in_child
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 
-LIBRARY = load(OVERLAY)
+LIBRARY = overlaid()
 SCALE = float(os.environ.get("STEGVIS_SCALE", "1"))
 PROCESSES = 8
 PEOPLE = tuple(

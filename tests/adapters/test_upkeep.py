@@ -21,12 +21,12 @@ from stegvis.adapters.upkeep import Backup, Check, Limits, Restored, backup, hea
 from stegvis.engine.engine import Engine
 from stegvis.engine.values import Actor
 from stegvis.routines.errors import StegvisError
-from stegvis.routines.library import Library, load
+from stegvis.routines.library import Library
 
-from .commands import OVERLAY, say
+from .commands import OVERLAY, overlaid, say
 from .forking import ended, in_child
 
-LIBRARY = load(OVERLAY)
+LIBRARY = overlaid()
 KURATOR = Actor("u-1", roles={"school_counsellor"}, unit="elevhalsa", organisation="skola")
 PLANTED = "Planterad-Person"
 

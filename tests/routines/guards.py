@@ -154,7 +154,7 @@ _SIGNS: Mapping[str, tuple[int, ...]] = {
 def _compare(name: str, kind: FactType, op: str, right: Callable[[View], Value], text: str) -> Test:
     def judge(view: View) -> int:
         one, two = look(name, view), right(view)
-        return 2 * (_order(one, two) in _SIGNS[op]) if _is(kind, one) and _is(kind, two) else 1
+        return 2 * (_order(one, two) in _SIGNS[op]) if _is(kind, one) and two is not None else 1
 
     return Test(f"{name} {op} {text}", judge)
 
@@ -208,6 +208,7 @@ def _tests(name: str, kind: FactType, names: Mapping[str, FactType]) -> list[Tes
 
 
 def _beside(name: str, kind: FactType, op: str, other: str, its: FactType) -> Test:
+    """Each of two facts is held to its own type: a choice of three can be another than a choice of two has."""
     return _compare(name, kind, op, lambda view: v if _is(its, v := look(other, view)) else None, other)
 
 

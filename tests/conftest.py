@@ -1,0 +1,27 @@
+"""What all tests share: a place to remember checked definitions in, and no search for garbage among what stays."""
+
+import gc
+import os
+import shutil
+import tempfile
+
+import pytest
+
+CACHE = pytest.StashKey[str]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """What commands remember of checked definitions is kept here, once for all workers, and in nobody's home."""
+    if not hasattr(config, "workerinput"):
+        config.stash[CACHE] = os.environ["XDG_CACHE_HOME"] = tempfile.mkdtemp(prefix="stegvis-cache-")
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if (folder := config.stash.get(CACHE, None)) is not None:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def pytest_collection_finish() -> None:
+    """The definitions and the tests themselves stay to the end."""
+    gc.collect()
+    gc.freeze()
