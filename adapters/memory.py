@@ -110,6 +110,12 @@ class MemoryStore:
             found = sorted(self._of(organisation).cases)
         yield from found
 
+    def case_heads(self, organisation: str) -> tuple[int, list[tuple[str, int, bytes]]]:
+        with self._lock:
+            of = self._of(organisation)
+            found = sorted((one.case.case, one.case.version, one.case.head) for one in of.cases.values())
+            return len(of.log), found
+
     def deadlines(self, organisation: str, *, until: str | None = None, case: str | None = None) -> list[DeadlineRow]:
         with self._lock:
             indexed = self._of(organisation).deadlines

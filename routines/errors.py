@@ -11,6 +11,7 @@
      +- SealError          a cell cannot be sealed or opened
      +- TransportError     a hand-off cannot be sent or fetched now
      +- Broken             what was stored does not agree with itself
+     +- NotProved          a signature, a proof or a quorum does not hold
 
 The class docstring is the message a developer sees. Texts for staff live in definitions/texts under the same
 code. ``details`` hold codes, field names, digests and numbers only: never what somebody wrote.
@@ -90,3 +91,10 @@ class Broken(StegvisError):
     """What is stored does not agree with itself; stop and verify before going on."""
 
     code = "broken"
+
+
+class NotProved(StegvisError):
+    """What was shown does not prove what it should: a signature, a proof or a quorum does not hold."""
+
+    code = "not_proved"
+    exit = 1

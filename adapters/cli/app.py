@@ -48,6 +48,8 @@ COMMANDS: Final = {
     "introduce": "post:introduce",
     "replay": "proof:replay",
     "verify": "proof:verify",
+    "checkpoint": "auditing:checkpoint",
+    "receipt": "auditing:receipt",
     "check": "checking:check",
     "diagram": "drawing:diagram",
     "doctor": "doctor:doctor",

@@ -3,16 +3,25 @@
 import sys
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Final
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final
 
 from stegvis.engine.ports import RecordRow
 from stegvis.engine.replay import Replay, Step, Verdict
 from stegvis.engine.saying import say_instant
 from stegvis.engine.verify import Fault
+from stegvis.routines.errors import NotProved
+from stegvis.routines.text import Text
 
+from .auditing import audit_log, checkpoints_of, policy_of
 from .desk import Desk, actor, desk
 from .options import ACTING, GOOD, KEPT, NO, Acting, Kept
 from .screen import Screen, shipped_words
+
+if TYPE_CHECKING:
+    from ..audit.note import Checkpoint
+    from ..audit.verify import Compared
 
 VERDICTS: Final[tuple[Verdict, ...]] = ("reproduced", "attested", "undecidable", "divergent")
 
@@ -76,35 +85,84 @@ def fault_line(fault: Fault, screen: Screen) -> str:
     return screen.word("fault", place=fault.place, case=case, says=says, code=fault.code)
 
 
-def verify(*, organisation: str | None = None, kept: Kept = KEPT) -> int:
-    """Check that all that is stored hangs together."""
+def verify(
+    *,
+    organisation: str | None = None,
+    checkpoint: tuple[Path, ...] = (),
+    policy: Path | None = None,
+    audit: Path | None = None,
+    kept: Kept = KEPT,
+) -> int:
+    """Check that all that is stored hangs together, and is what checkpoints kept elsewhere say it was."""
     with desk(kept) as at:
+        known = checkpoints_of(at, checkpoint, policy_of(policy)) if checkpoint else {}
+        names = [*dict.fromkeys((*at.organisations(organisation), *(() if organisation else known)))]
+        if checkpoint and organisation and organisation not in known:
+            raise NotProved("no_checkpoint_for")
         found: dict[str, list[Fault]] = {}
-        for name in at.organisations(organisation):
+        compared: dict[str, Compared] = {}
+        for name in names:
+            if name in known:
+                compared[name] = against(at, name, known[name], audit)
             with watching(at, name):
                 found[name] = at.engine.verify(name)
-        at.screen.document(verify_json(found))
-        at.screen.lines(verify_lines(found, at))
-        return GOOD if not any(found.values()) else NO
+        at.screen.document(verify_json(found, compared))
+        at.screen.lines(verify_lines(found, at, compared))
+        return GOOD if sound(found, compared) else NO
 
 
-def verify_json(found: Mapping[str, Sequence[Fault]]) -> dict[str, object]:
+def against(at: Desk, organisation: str, checkpoints: Sequence["Checkpoint"], audit: Path | None) -> "Compared":
+    """What comes of laying a log beside checkpoints of it, and the leaves that its signer has kept."""
+    from ..audit.verify import compare  # noqa: PLC0415 - loaded when it is needed
+
+    log = audit_log(at, organisation, audit)
+    kept = log.tiles.leaves(max(one.size for one in checkpoints))
+    return compare((row for _, row in at.store.log(organisation, payloads=False)), checkpoints, kept)
+
+
+def sound(found: Mapping[str, Sequence[Fault]], compared: Mapping[str, "Compared"]) -> bool:
+    """Whether nothing at all was found."""
+    return not any(found.values()) and all(one.bad is None for one in compared.values())
+
+
+def verify_json(
+    found: Mapping[str, Sequence[Fault]], compared: Mapping[str, "Compared"] = MappingProxyType({})
+) -> dict[str, object]:
     """What was found wrong, as JSON values."""
     return {
-        "sound": not any(found.values()),
-        "organisations": [{"organisation": name, "faults": faults} for name, faults in found.items()],
+        "sound": sound(found, compared),
+        "organisations": [
+            {"organisation": name, "faults": faults, "checkpoints": compared.get(name)}
+            for name, faults in found.items()
+        ],
     }
 
 
-def verify_lines(found: Mapping[str, Sequence[Fault]], at: Desk) -> Iterator[str]:
+def verify_lines(
+    found: Mapping[str, Sequence[Fault]], at: Desk, compared: Mapping[str, "Compared"] = MappingProxyType({})
+) -> Iterator[str]:
     """For each organisation whether its log hangs together, and where not."""
     if not found:
         yield at.screen.word("nothing_here")
     for name, faults in found.items():
         title = at.library.organisations.organisations[name].title
         cases = sum(1 for _ in at.store.cases(name))
+        if name in compared:
+            yield from compared_lines(compared[name], title, at.screen)
         yield at.screen.word("verify_unsound" if faults else "verify_sound", organisation=title, count=cases)
         yield from (fault_line(fault, at.screen) for fault in faults)
+
+
+def compared_lines(compared: "Compared", organisation: Text, screen: Screen) -> Iterator[str]:
+    """Whether a log is what the checkpoints say, and which record is the first that is not."""
+    size, proved, bad = compared
+    if bad is None:
+        yield screen.word("log_proved", organisation=organisation, proved=proved, newer=size - proved)
+        return
+    yield screen.word("log_not_proved", organisation=organisation, proved=proved)
+    yield fault_line(Fault(bad.code, None, bad.first), screen)
+    if bad.first != bad.last:
+        yield screen.word("first_between", first=bad.first, last=bad.last)
 
 
 @contextmanager

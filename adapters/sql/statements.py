@@ -113,6 +113,12 @@ class Statements:
             select(*cell).select_from(joined).where(c.org == bindparam("of"), c.idx == last), "of org"
         )
 
+        c = _case.c
+        end = select(func.max(_record.c.idx)).where(_record.c.org == bindparam("of")).scalar_subquery()
+        self.case_heads = self._text(
+            select(end, c.case_id, c.version, c.head).where(c.org == _org).order_by(c.case_id), "of org"
+        )
+
     def _read_deadlines(self) -> None:
         c = _deadline.c
         every = select(*_after(_deadline, "org")).where(c.org == _org).order_by(c.next, c.case_id, c.run, c.deadline)

@@ -101,6 +101,11 @@ class SqlCases(ABC, Generic[D]):
         for (case,) in self.database.rows(SQL.cases, (organisation,)):
             yield case
 
+    def case_heads(self, organisation: str) -> tuple[int, list[tuple[str, int, bytes]]]:
+        rows = self.database.rows(SQL.case_heads, (organisation, organisation))
+        end = rows[0][0] if rows else self.database.rows(SQL.log_end, (organisation,))[0][0] or 0
+        return end, [(case, version, head) for _, case, version, head in rows]
+
     def deadlines(self, organisation: str, *, until: str | None = None, case: str | None = None) -> list[DeadlineRow]:
         if until is None:
             sql, values = (SQL.deadlines, ()) if case is None else (SQL.deadlines_of, (case,))
