@@ -14,7 +14,20 @@ import structlog
 
 from stegvis.engine.desk import Telling
 
-FIELDS: Final = ("event", "timestamp", "case", "run", "version", "organisation", "to", "handoff", "parcel", "code")
+FIELDS: Final = (
+    "event",
+    "timestamp",
+    "case",
+    "run",
+    "version",
+    "organisation",
+    "to",
+    "handoff",
+    "parcel",
+    "code",
+    "size",
+    "root",
+)
 """Everything a line can hold. The first is the event's code; the second is when the line was written, UTC."""
 
 LARGEST: Final = 2**53
@@ -29,6 +42,7 @@ _SHAPES: Final = {
     "handoff": re.compile(r"[0-9a-f]{32}"),
     "parcel": re.compile(r"[0-9a-f]{32}"),
     "code": re.compile(r"[a-z][a-z0-9_]{0,63}"),
+    "root": re.compile(r"[0-9a-f]{64}"),
 }
 """What an event's code, an id and a register's name look like; what looks otherwise is not one."""
 

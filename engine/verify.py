@@ -1,7 +1,7 @@
 """verify: does what is stored hang together? Every hash, every link, every payload, every index against the log.
 
 This finds what changed by accident or by a careless hand. Against somebody who may rewrite the whole file it takes a
-checkpoint held elsewhere; that comes with the audit log.
+checkpoint held elsewhere: that is the audit log's, in stegvis.adapters.audit.
 """
 
 from collections.abc import Iterator, Mapping, Sequence

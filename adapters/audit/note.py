@@ -82,9 +82,9 @@ class Verifier(NamedTuple):
         """As it is written in a policy or given to somebody."""
         return f"{self.name}+{self.id.hex()}+{encoded(bytes([self.kind]) + self.key)}"
 
-    def holds(self, text: str, said: bytes) -> bool:
+    def holds(self, message: bytes, said: bytes) -> bool:
         """Whether this key has signed that text so."""
-        signed, message = said, text.encode()
+        signed = said
         if self.kind == COSIGNATURE:
             stamp, signed = said[:_TIME], said[_TIME:]
             message = b"cosignature/v1\ntime %d\n" % int.from_bytes(stamp) + message
@@ -154,7 +154,7 @@ def signed_by(note: Note, known: Sequence[Verifier]) -> list[Verifier]:
     for one in note.signatures:
         for key in known:
             if (key.name, key.id) == (one.name, one.id):
-                if not key.holds(note.text, one.said):
+                if not key.holds(note.text.encode(), one.said):
                     raise NotProved("bad_signature", key=key.id.hex())
                 found.append(key)
     return found

@@ -37,7 +37,7 @@ class Sink(Protocol):
 
 
 class CheckpointFile:
-    """A file that only grows, a note after a note, each on the disk before this returns.
+    """A file that only grows, a note after a note, each on the disk before this returns; the same twice is once.
 
     Raises:
         StoreError: ``sink_unwritable``.
@@ -49,9 +49,12 @@ class CheckpointFile:
     def __call__(self, note: Note) -> None:
         try:
             new = not self.path.exists()
-            handle = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+            handle = os.open(self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o644)
             try:
                 data = note.bytes() + b"\n"
+                os.lseek(handle, max(0, os.fstat(handle).st_size - len(data)), os.SEEK_SET)
+                if os.read(handle, len(data)) == data:
+                    return
                 if os.write(handle, data) != len(data):
                     raise StoreError("sink_unwritable")
                 os.fsync(handle)

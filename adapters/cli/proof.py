@@ -132,10 +132,17 @@ def verify_json(
     return {
         "sound": sound(found, compared),
         "organisations": [
-            {"organisation": name, "faults": faults, "checkpoints": compared.get(name)}
+            {"organisation": name, "faults": faults, "checkpoints": compared_json(compared.get(name))}
             for name, faults in found.items()
         ],
     }
+
+
+def compared_json(compared: "Compared | None") -> dict[str, object] | None:
+    """What came of laying a log beside checkpoints, as JSON values; None where there were none."""
+    if compared is None:
+        return None
+    return {**compared._asdict(), "bad": compared.bad._asdict() if compared.bad is not None else None}
 
 
 def verify_lines(

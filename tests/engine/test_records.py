@@ -121,6 +121,11 @@ def test_the_fields_of_a_record_are_these_and_no_others() -> None:
         " why"
     )
     assert " ".join(sorted(access)) == "acc actor at case fld id log n of org rec role run seen smp trg type unit v why"
+    about = {name: " ".join(SCHEMA["definitions"][name]["properties"]) for name in ("heads_record", "config_record")}
+    assert about == {
+        "heads_record": "v log id n rec at actor unit org type role upto count root",
+        "config_record": "v log id n rec at actor unit org type role why vkey",
+    }
     assert set(Head.__annotations__) <= set(chain)
     places: dict[str, type] = {"due": DueChange, "guard": GuardResult, "handoff": HandOffHead}
     places |= {"access_ground": AccessHead, "case_set": CaseSet, "decided": Decided}

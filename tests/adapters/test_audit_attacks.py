@@ -1,0 +1,175 @@
+"""Eighteen ways to change a log: each is found with one checkpoint held elsewhere, the first bad record named."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import closing
+from itertools import cycle
+from pathlib import Path
+from random import Random
+from typing import NamedTuple
+
+import pytest
+
+from stegvis.adapters.audit.checkpoints import AuditLog
+from stegvis.adapters.audit.note import Checkpoint, read_checkpoint
+from stegvis.adapters.audit.verify import Compared, compare
+from stegvis.adapters.scenarios import play
+from stegvis.adapters.sql import SqlStore
+from stegvis.engine.engine import Engine, now_utc
+from stegvis.engine.ports import RecordRow
+from stegvis.engine.verify import Fault, verify_case, verify_log
+from stegvis.routines.library import SHIPPED, shipped
+
+from .attacks import ON_RECORDS, forge, on_payload, opened
+
+SCALE = float(os.environ.get("STEGVIS_SCALE", "1"))
+HERE = "socialtjanst"
+ORIGIN = shipped().organisations.organisations[HERE].origin
+STORIES = sorted((SHIPPED / "scenarios").glob("*.yaml"))
+SHORT = [SHIPPED / "scenarios" / f"{name}.yaml" for name in ("report-wrong-municipality", "investigation-a-forced-no")]
+
+
+class Held(NamedTuple):
+    """An honest log, and what somebody else holds of it."""
+
+    folder: Path
+    rows: list[RecordRow]
+    others: list[RecordRow]
+    """Another honest log of the same name."""
+    checkpoint: Checkpoint
+    leaves: list[bytes]
+
+
+def honest(folder: Path, stories: list[Path], size: int) -> list[RecordRow]:
+    """Stories in one file until its log is long enough, signed now and then."""
+    with closing(SqlStore(folder / "cases.db", synchronous="NORMAL")) as store:
+        log = AuditLog(store, HERE, ORIGIN, folder / "audit")
+        for number, story in enumerate(cycle(stories)):
+            play(story, shipped(), store)
+            if store.case_heads(HERE)[0] >= size and number >= len(stories) - 1:
+                break
+            log.checkpoint(now_utc, os.urandom)
+        log.checkpoint(now_utc, os.urandom)
+        return [row for _, row in store.log(HERE, payloads=False)]
+
+
+def hold(folder: Path, stories: list[Path], size: int) -> Held:
+    for name in ("one", "other"):
+        (folder / name).mkdir()
+    rows = honest(folder / "one", stories, size)
+    others = honest(folder / "other", stories[:2], 0)
+    with closing(SqlStore(folder / "one" / "cases.db")) as store:
+        log = AuditLog(store, HERE, ORIGIN, folder / "one" / "audit")
+        checkpoint = read_checkpoint(log.signer.last().note.text)  # pyright: ignore[reportOptionalMemberAccess]
+        return Held(folder / "one", rows, others, checkpoint, list(log.tiles.leaves(checkpoint.size)))
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Held:
+    return hold(tmp_path_factory.mktemp("small"), SHORT, 0)
+
+
+@pytest.fixture(scope="module")
+def large(tmp_path_factory: pytest.TempPathFactory) -> Held:
+    return hold(tmp_path_factory.mktemp("large"), STORIES, max(500, min(10_000, round(10_000 * SCALE))))
+
+
+def copied(held: Held, to: Path) -> Path:
+    shutil.rmtree(to, ignore_errors=True)
+    to.mkdir()
+    for file in held.folder.glob("cases.db*"):
+        shutil.copy(file, to)
+    return to / "cases.db"
+
+
+def look(database: Path, held: Held, *, kept: bool) -> tuple[Compared, list[Fault]]:
+    with closing(SqlStore(database)) as store:
+        rows = (row for _, row in store.log(HERE, payloads=False))
+        return (
+            compare(rows, [held.checkpoint], held.leaves if kept else ()),
+            list(verify_log(store, HERE, ORIGIN)),
+        )
+
+
+def named(compared: Compared, faults: list[Fault]) -> int | None:
+    """The first record that anything is said against for certain."""
+    places = [fault.place for fault in faults if fault.code in {"leaf_differs", "misplaced", "not_canonical"}]
+    bad = compared.bad
+    return min([*places, *([bad.first] if bad is not None else [])], default=None)
+
+
+def attack(held: Held, kind: str, seed: int, folder: Path) -> None:
+    chance = Random(f"{kind} {seed}")
+    forged = ON_RECORDS[kind](chance, held.rows, held.others)
+    database = copied(held, folder)
+    forge(database, HERE, forged.rows)
+    compared, faults = look(database, held, kept=True)
+    assert named(compared, faults) == forged.first, (kind, seed)
+    # With nothing but the checkpoint it is found all the same, and the first bad record lies between those named.
+    bare, faults = look(database, held, kept=False)
+    assert bare.bad is not None or faults, (kind, seed)
+    if bare.bad is not None:
+        assert bare.bad.first <= forged.first <= bare.bad.last, (kind, seed)
+
+
+def test_the_honest_log_is_what_its_checkpoint_says(small: Held) -> None:
+    compared, faults = look(small.folder / "cases.db", small, kept=True)
+    assert compared == (len(small.rows), len(small.rows), None)
+    assert faults == []
+    assert any(b'"case.heads"' in row.body for row in small.rows)
+    assert any(b'"config"' in row.body for row in small.rows)
+
+
+@pytest.mark.parametrize("kind", ON_RECORDS)
+def test_a_changed_log_is_found_and_the_first_bad_record_named(small: Held, kind: str, tmp_path: Path) -> None:
+    for seed in range(2):
+        attack(small, kind, seed, tmp_path / "copy")
+
+
+@pytest.mark.deep
+@pytest.mark.parametrize("kind", ON_RECORDS)
+def test_a_changed_log_is_found_a_thousand_times(large: Held, kind: str, tmp_path: Path) -> None:
+    for seed in range(max(3, round(1000 * SCALE))):
+        attack(large, kind, seed, tmp_path / "copy")
+
+
+def payloads(held: Held, kind: str, seeds: Iterator[int], folder: Path) -> None:
+    """As many attacks on one file as there are seeds: what is sealed is looked at record by record."""
+    database = copied(held, folder)
+    touched: set[int] = set()
+    with closing(opened(database)) as file:
+        for seed in seeds:
+            touched |= set(on_payload(kind, Random(f"{kind} {seed}"), file, HERE))
+        file.commit()
+        places = {
+            index: (case, cseq)
+            for index, case, cseq in file.execute(
+                "SELECT idx, case_id, cseq FROM stegvis_record WHERE org = ?", (HERE,)
+            )
+        }
+    with closing(SqlStore(database)) as store:
+        engine = Engine(shipped(), store)
+        found = {
+            (fault.case, fault.place)
+            for case in {places[index][0] for index in touched}
+            for fault in verify_case(engine._place(HERE, engine._library_of(HERE, case)), case)
+            if fault.code in {"bad_cell", "payload_missing", "payload_differs"}
+        }
+    assert {places[index] for index in touched} <= found
+
+
+PAYLOADS = ("flip", "delete", "swap")
+
+
+@pytest.mark.parametrize("kind", PAYLOADS)
+def test_a_change_of_what_is_sealed_is_found_at_its_record(small: Held, kind: str, tmp_path: Path) -> None:
+    payloads(small, kind, iter(range(2)), tmp_path / "copy")
+
+
+@pytest.mark.deep
+@pytest.mark.parametrize("kind", PAYLOADS)
+def test_a_change_of_what_is_sealed_is_found_a_thousand_times(large: Held, kind: str, tmp_path: Path) -> None:
+    count = max(10, round(1000 * SCALE))
+    for begin in range(0, count, 50):
+        payloads(large, kind, iter(range(begin, min(begin + 50, count))), tmp_path / "copy")

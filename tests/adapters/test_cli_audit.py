@@ -1,0 +1,192 @@
+"""checkpoint, verify --checkpoint and receipt: what they answer, and with which exit status."""
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from stegvis.adapters.audit.policy import read_policy
+from stegvis.adapters.audit.proof import read_proof
+from stegvis.engine.sealing import leaf_hash
+
+from .attacks import opened
+from .commands import COUNSELLOR, PLANTED, File, Said
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> File:
+    made = File(tmp_path)
+    for _ in range(3):
+        made.open()
+    return made
+
+
+def folder(file: File) -> Path:
+    return file.db.with_name("cases.db.audit") / "skola"
+
+
+def kept(file: File, to: Path) -> tuple[str, ...]:
+    """What an auditor has taken home: a checkpoint, and the keys to trust."""
+    for name in ("checkpoint", "policy"):
+        (to / name).write_bytes((folder(file) / name).read_bytes())
+    return ("--checkpoint", str(to / "checkpoint"), "--policy", str(to / "policy"))
+
+
+def signed(file: File, *more: str) -> Any:
+    said = file.say("checkpoint", *more, "--json")
+    assert said.exit == 0, said
+    (one,) = said.json["checkpoints"]
+    return one
+
+
+def records(file: File) -> list[tuple[str, bytes]]:
+    with closing(sqlite3.connect(file.db)) as database:
+        return database.execute("SELECT id, body FROM stegvis_record WHERE org = 'skola' ORDER BY idx").fetchall()
+
+
+def edit(file: File, statement: str) -> None:
+    with closing(opened(file.db)) as database:
+        assert database.execute(statement).rowcount
+        database.commit()
+
+
+def proof(said: Said) -> Any:
+    (one,) = said.json["organisations"]
+    return one["checkpoints"]
+
+
+def test_a_signed_log_is_held_against_what_was_kept(file: File, tmp_path: Path) -> None:
+    first = signed(file)
+    size = first["size"]
+    assert (first["grown"], first["failed"], first["unmet"]) == (size, {}, None)
+    assert first["new_key"].startswith("kommun.example/skola+")
+    away = kept(file, tmp_path)
+    said = file.say("verify", *away, "--json")
+    assert (said.exit, proof(said)) == (0, {"size": size, "proved": size, "bad": None})
+    file.open()
+    said = file.say("verify", *away, "--json")
+    now = proof(said)
+    assert (said.exit, now["proved"], now["bad"]) == (0, size, None)
+    assert now["size"] > size
+    again = signed(file)
+    assert (again["new_key"], again["grown"]) == (None, again["size"] - size)
+    lines = file.say("verify", *away, "--lang", "en").out
+    assert f"up to and including record {size}" in lines
+
+
+@pytest.mark.parametrize("leaves", [True, False])
+def test_a_changed_record_is_named(file: File, tmp_path: Path, leaves: bool) -> None:
+    size = signed(file)["size"]
+    away = kept(file, tmp_path)
+    edit(file, "UPDATE stegvis_record SET body = x'7b7d' WHERE org = 'skola' AND idx = 2")
+    said = file.say("verify", *away, *(() if leaves else ("--audit", str(tmp_path / "none"))), "--json")
+    assert said.exit == 1
+    between = (2, 2) if leaves else (1, size)
+    bad = proof(said)["bad"]
+    assert (bad["code"], bad["first"], bad["last"]) == ("record_differs", *between)
+    shown = file.say("verify", *away, *(() if leaves else ("--audit", str(tmp_path / "none"))), "--lang", "en")
+    assert shown.exit == 1
+    assert "THE LOG IS NOT WHAT THE CHECKPOINT SAYS" in shown.out
+    assert ("Without leaves" in shown.out) is not leaves
+
+
+def test_an_end_that_was_cut_off_is_named_and_is_not_signed(file: File, tmp_path: Path) -> None:
+    size = signed(file)["size"]
+    away = kept(file, tmp_path)
+    edit(file, "DELETE FROM stegvis_record WHERE idx = (SELECT max(idx) FROM stegvis_record WHERE org = 'skola')")
+    said = file.say("verify", *away, "--json")
+    assert (said.exit, proof(said)["bad"]["code"], proof(said)["bad"]["first"]) == (1, "log_short", size)
+    refused = file.say("checkpoint", "--json")
+    assert (refused.exit, refused.codes) == (3, {"signed_further"})
+    file.open()
+    refused = file.say("checkpoint", "--json")
+    assert (refused.exit, refused.codes) == (3, {"signed_other"})
+
+
+def test_a_receipt_proves_a_record_and_no_other(file: File, tmp_path: Path) -> None:
+    signed(file)
+    policy = read_policy((folder(file) / "policy").read_bytes())
+    (id_, body), (_, other), *_ = records(file)
+    said = file.say("receipt", id_, "--json").json
+    assert (said["organisation"], said["index"], said["record"]) == ("skola", 1, id_)
+    assert file.say("receipt", id_).out == said["proof"]
+    found = read_proof(said["proof"].encode())
+    found.check(leaf_hash(body), policy)
+    with pytest.raises(Exception, match="proof_fails"):
+        found.check(leaf_hash(other), policy)
+    file.open()
+    newest = records(file)[-1][0]
+    later = file.say("receipt", newest, "--json")
+    assert (later.exit, later.codes) == (2, {"not_signed_yet"})
+    unknown = file.say("receipt", "0" * 32, "--json")
+    assert (unknown.exit, unknown.codes) == (2, {"unknown_record"})
+    assert PLANTED not in file.say("receipt", PLANTED).err
+
+
+def test_a_key_takes_over_from_another(file: File, tmp_path: Path) -> None:
+    old = signed(file)["new_key"]
+    away = kept(file, tmp_path)
+    both = signed(file, "--new-key")
+    assert both["note"].count("— ") == 2
+    id_ = old.split("+")[1]
+    last = signed(file, "--organisation", "skola", "--retire", id_)
+    assert last["note"].count("— ") == 2
+    file.open()
+    after = signed(file)
+    assert after["note"].count("— ") == 1
+    assert (folder(file) / "policy").read_text().count("log ") == 2
+    assert file.say("verify", *away).exit == 0
+    # Who trusts the old key alone does not believe what the new one alone has signed.
+    new = str(folder(file) / "checkpoint")
+    (tmp_path / "old").write_text(f"log {old}\nquorum none\n")
+    refused = file.say("verify", "--checkpoint", new, "--policy", str(tmp_path / "old"), "--json")
+    assert (refused.exit, refused.codes) == (1, {"unsigned_checkpoint"})
+    types = [body for _, body in records(file) if b'"type":"config"' in body]
+    assert [b"key_retired" in body for body in types] == [False, False, True]
+
+
+@pytest.mark.parametrize(
+    ("command", "exit_", "code"),
+    [
+        (("verify", "--checkpoint", "{away}/checkpoint"), 2, "policy_missing"),
+        (("verify", "--checkpoint", "{away}/none", "--policy", "{away}/policy"), 2, "no_such_file"),
+        (("verify", "--checkpoint", "{away}/policy", "--policy", "{away}/policy"), 2, "not_a_note"),
+        (("verify", "--checkpoint", "{away}/checkpoint", "--policy", "{away}/checkpoint"), 2, "bad_policy"),
+        (
+            ("verify", "--checkpoint", "{away}/checkpoint", "--policy", "{away}/policy", "--organisation", "region"),
+            1,
+            "no_checkpoint_for",
+        ),
+        (("checkpoint", "--retire", "00000000"), 2, "unknown_key"),
+        (("checkpoint", "--policy", "{away}/checkpoint"), 2, "bad_policy"),
+        (("checkpoint", "--to", "{away}/no/such"), 3, "sink_unwritable"),
+    ],
+)
+def test_what_cannot_be_is_refused(file: File, tmp_path: Path, command: tuple[str, ...], exit_: int, code: str) -> None:
+    signed(file)
+    kept(file, tmp_path)
+    said = file.say(*(one.format(away=tmp_path) for one in command), "--json")
+    assert (said.exit, said.codes) == (exit_, {code})
+
+
+def test_before_anything_is_signed_there_is_no_receipt(file: File) -> None:
+    said = file.say("receipt", records(file)[0][0], "--json")
+    assert (said.exit, said.codes) == (2, {"no_checkpoint"})
+
+
+def test_the_operational_log_hears_of_a_checkpoint(file: File, tmp_path: Path) -> None:
+    made = signed(file, "--log", str(tmp_path / "log"))
+    line = (tmp_path / "log").read_text()
+    assert made["root"] in line
+    assert f'"size":{made["size"]}' in line
+
+
+def test_every_checkpoint_goes_to_the_file_that_only_grows(file: File, tmp_path: Path) -> None:
+    notes = [signed(file, "--to", str(tmp_path / "away"))["note"]]
+    file.say("guide", file.open(), who=COUNSELLOR)
+    notes.append(signed(file, "--to", str(tmp_path / "away"))["note"])
+    assert (tmp_path / "away").read_text() == "\n".join([*notes, ""])
+    away = ("--checkpoint", str(tmp_path / "away"), "--policy", str(folder(file) / "policy"))
+    assert file.say("verify", *away).exit == 0
