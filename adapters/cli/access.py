@@ -77,8 +77,7 @@ def _look(at: Desk, one: Look) -> str:
             who=f"{role} {one.actor}",
             unit=one.unit,
             case=one.case or "-",
-            what=one.what,
-            more=" ".join([ground, *one.why]).strip(),
+            more=". ".join(part for part in (one.what, ground, *one.why) if part),
         ).rstrip(" .")
         + "."
     )

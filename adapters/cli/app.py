@@ -57,6 +57,7 @@ COMMANDS: Final = {
     "rebuild": "clock:rebuild",
     "backup": "upkeep:backup",
     "restore": "upkeep:restore",
+    "rotate": "upkeep:rotate",
     "health": "upkeep:health",
     "migrate": "upkeep:migrate",
 }
@@ -131,5 +132,7 @@ def _usage(error: CycloptsError) -> BadInput:
     """What cannot be read, in our words; theirs repeat what was typed."""
     code = next((code for kind, code in _USAGE if isinstance(error, kind)), "bad_argument")
     name = error.argument.name if error.argument is not None else None
+    if isinstance(error, RepeatArgumentError):
+        name = error.token.keyword  # an option of ours, or it would not have been known to come twice
     command = error.command_chain[0] if error.command_chain else None
     return BadInput(code, argument=name or "?", command=f"stegvis {command}" if command in COMMANDS else "stegvis")

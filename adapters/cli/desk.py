@@ -98,7 +98,7 @@ def desk(kept: Kept, *, create: bool = False) -> Generator[Desk]:
         raise NotFound("no_database")
     known = library(kept)
     with ExitStack() as stack:
-        opened = SqlStore(kept.db, patience=kept.wait, accept_loss=kept.accept_loss)
+        opened = SqlStore(kept.db, patience=kept.wait, accept_loss=kept.accept_loss, key_file=kept.key_file)
         stack.callback(opened.close)
         engine = Engine(known, opened, tell=_tell(kept, stack))
         yield Desk(screen(kept), known, opened, engine)

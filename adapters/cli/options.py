@@ -37,6 +37,7 @@ class Kept(Read):
     """Where the cases are kept."""
 
     db: Annotated[Path, Parameter(env_var="STEGVIS_DB", show_env_var=False)] = Path("stegvis.db")
+    key_file: Annotated[Path | None, Parameter(env_var="STEGVIS_KEY_FILE", show_env_var=False)] = None
     wait: float = 5.0
     log: str | None = None
     accept_loss: str | None = None

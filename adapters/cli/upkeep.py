@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from stegvis.routines.errors import NotFound
 
+from ..key_file import KeyFile
 from .desk import desk, library, screen
 from .options import GOOD, KEPT, NO, Kept
 
@@ -18,7 +19,7 @@ def backup(to: Path, /, *, keys_to: Path | None = None, key_file_to: Path | None
     from ..upkeep import backup as take  # noqa: PLC0415 - SQLAlchemy takes longer to load than the rest together
 
     on = screen(kept)
-    made = take(kept.db, to, keys_to=keys_to, key_file_to=key_file_to)
+    made = take(kept.db, to, keys_to=keys_to, key_file=kept.key_file, key_file_to=key_file_to)
     on.document({"keys": keys_to is not None, "key_file": key_file_to is not None, "records": made.records})
     on.say("backed_up", count=sum(made.records.values()))
     if keys_to is None:
@@ -26,19 +27,27 @@ def backup(to: Path, /, *, keys_to: Path | None = None, key_file_to: Path | None
     return GOOD
 
 
-def restore(
-    backup: Path, keys: Path, /, *, key_file: Path | None = None, reason: str = "restored_backup", kept: Kept = KEPT
-) -> int:
+def restore(backup: Path, keys: Path, /, *, reason: str = "restored_backup", kept: Kept = KEPT) -> int:
     """Put a backup back where there is no case file."""
     from ..upkeep import restore as put_back  # noqa: PLC0415 - as above
 
     on = screen(kept)
-    done = put_back(backup, keys, kept.db, key_file=key_file, reason=reason, library=library(kept))
+    done = put_back(backup, keys, kept.db, key_file=kept.key_file, reason=reason, library=library(kept))
     on.document({"records": done.records, "lost": done.lost})
     on.say("restored", count=sum(done.records.values()))
     for organisation, count in done.lost.items():
         on.say("restored_lost", organisation=organisation, count=count)
     return GOOD
+
+
+def rotate(new: Path, /, *, kept: Kept = KEPT) -> int:
+    """Wrap every data key under another key file, which is made when it is not there."""
+    with desk(kept) as at:
+        key = KeyFile(new) if new.exists() else KeyFile.create(new)
+        count = at.store.keys.rotate(key)
+        at.screen.document({"keys": count, "key": key.id})
+        at.screen.say("rotated", count=count)
+        return GOOD
 
 
 def health(*, kept: Kept = KEPT) -> int:

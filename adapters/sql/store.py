@@ -198,6 +198,7 @@ class SqlStore(SqlCases[Database]):
         patience: seconds to wait for another writer before ``locked``.
         accept_loss: why the file may be used although its head file knows of more, as a code such as
             ``disk_replaced``. The log says so before anything else. Only for the one start that needs it.
+        key_file: where the key-encryption key lies, when not beside the file.
 
     Threads may share a store, processes may share the file, and a child may use a store made before the fork, as long
     as no other thread was reading at that moment.
@@ -215,6 +216,7 @@ class SqlStore(SqlCases[Database]):
         synchronous: Synchronous = "FULL",
         patience: float = PATIENCE,
         accept_loss: str | None = None,
+        key_file: Path | None = None,
     ) -> None:
         if synchronous not in ("FULL", "NORMAL"):
             raise BadInput("unknown_synchronous")
@@ -229,6 +231,7 @@ class SqlStore(SqlCases[Database]):
             self.database.close()
             raise
         self._keys: KeyRing | None = None
+        self._key_file = key_file
         self._opening = threading.Lock()
 
     def _log(self, organisation: str, rows: Sequence[RecordRow], work: Callable[[sqlite3.Connection], int]) -> None:
@@ -250,7 +253,7 @@ class SqlStore(SqlCases[Database]):
         with self._opening:
             if self._keys is None:
                 begun = bool(self.database.rows(SQL.any_record)[0][0])
-                self._keys = KeyRing.at(self.database.path, create=not begun)
+                self._keys = KeyRing.at(self.database.path, key_file=self._key_file, create=not begun)
             return self._keys
 
     def close(self) -> None:

@@ -173,6 +173,12 @@ def test_the_same_key_with_other_content(file: File) -> None:
     holds(file.say(*note, "--set", f"line={PLANTED}", who=COUNSELLOR), "key_reused", 2)
 
 
+def test_an_option_that_comes_twice_is_named(file: File) -> None:
+    said = file.say("open", "lantern", "--person", "p-1", "--person", PLANTED, who=COUNSELLOR)
+    assert "--person" in said.err
+    assert PLANTED not in said.err
+
+
 def test_a_stale_version_says_who_and_when(lit: tuple[File, str]) -> None:
     file, case = lit
     said = file.say("take", case, "look", "--expect", "9", who=COUNSELLOR)

@@ -363,6 +363,24 @@ def test_the_drill_from_the_command_line(places: Places, engine: Engine) -> None
     assert {one["code"] for one in well.json["checks"]} == ALL
 
 
+def test_a_key_file_that_lies_elsewhere_is_used_and_changed_from_the_command_line(
+    places: Places, engine: Engine
+) -> None:
+    engine.store.close()
+    away, new = places.vault / "away.kek", places.vault / "new.kek"
+    beside(places.file).kek.rename(away)
+    here = ("--db", places.file, "--definitions", OVERLAY, "--json")
+    assert say("verify", *here).codes == {"key_file_missing"}
+    assert say("verify", *here, "--key-file", away).exit == 0
+    assert say("verify", *here, STEGVIS_KEY_FILE=str(away)).exit == 0
+    changed = say("rotate", new, *here, "--key-file", away)
+    assert (changed.exit, changed.json["key"]) == (0, KeyFile(new).id)
+    assert changed.json["keys"] > 0
+    assert say("verify", *here, "--key-file", away).codes == {"wrong_key"}
+    assert say("verify", *here, "--key-file", new).exit == 0
+    assert say("rotate", new, *here, "--key-file", new).exit == 0, "again, as after keys_not_cleaned"
+
+
 def test_health_tells_by_its_status_that_something_is_wrong(places: Places, engine: Engine) -> None:
     engine.store.close()
     found = say("health", "--db", places.file, "--definitions", OVERLAY)
