@@ -38,6 +38,8 @@ class Finding:
     path: tuple[str | int, ...] = ()
     details: Mapping[str, str | int] = field(default_factory=dict[str, str | int], hash=False)
     severity: Severity = "error"
+    variant: str = ""
+    """The routine in which it is wrong, when what stands here is right in its own file and inherited by another."""
 
     def __lt__(self, other: "Finding") -> bool:
         return (self.file, self.mark, self.rule) < (other.file, other.mark, other.rule)

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from errno import errorcode
 from itertools import islice
 from pathlib import Path
-from typing import Literal, NoReturn, Protocol, TypeAlias, cast
+from typing import Literal, NamedTuple, NoReturn, Protocol, TypeAlias, cast
 
 from yaml import CSafeLoader, MarkedYAMLError
 from yaml.events import (
@@ -96,11 +96,11 @@ _DIRECTIVE = re.compile(r"(?:\A|(?<=[\r\n]))%")
 _BOM = b"\xef\xbb\xbf"
 _START = Mark(1, 1)
 
-_Place: TypeAlias = "tuple[_Spot | None, _Spot | None, dict[str, _Place] | list[_Place] | None]"
+Place: TypeAlias = "tuple[Spot | None, Spot | None, dict[str, Place] | list[Place] | None]"
 """Where a value stands: its key's spot, its own (the parser always gives one), and the places inside it."""
 
 
-class _Spot(Protocol):
+class Spot(Protocol):
     """What the parser calls a mark, counted from 0. Kept as it is, for few are ever asked for."""
 
     @property
@@ -111,7 +111,23 @@ class _Spot(Protocol):
     def column(self) -> int: ...
 
 
-def _mark(spot: _Spot | None) -> Mark:
+class PlacedSpot(NamedTuple):
+    """A spot that says in which file it is, for a definition put together from several."""
+
+    index: int
+    line: int
+    column: int
+    file: str
+
+    @classmethod
+    def of(cls, spot: Spot | None, file: str) -> "PlacedSpot":
+        """That spot, in that file unless it says another."""
+        if isinstance(spot, PlacedSpot):
+            return spot
+        return cls(spot.index, spot.line, spot.column, file) if spot is not None else cls(0, 0, 0, file)
+
+
+def _mark(spot: Spot | None) -> Mark:
     return Mark(spot.line + 1, spot.column + 1) if spot else _START
 
 
@@ -121,7 +137,7 @@ class Document:
 
     name: str
     data: Json
-    marks: _Place = field(repr=False, compare=False)
+    marks: Place = field(repr=False, compare=False)
 
     def mark(self, path: Iterable[str | int] = ()) -> Mark:
         """The place of the value at ``path``, or of the nearest value round it that is in the file."""
@@ -135,7 +151,13 @@ class Document:
         key, value, _ = self._nearest(path)
         return _mark(key or value)
 
-    def _nearest(self, path: Iterable[str | int]) -> _Place:
+    def file(self, path: Iterable[str | int], *, key: bool = False) -> str:
+        """The file in which that value stands, or the key that leads to it."""
+        way, value, _ = self._nearest(path)
+        spot = (way or value) if key else value
+        return spot.file if isinstance(spot, PlacedSpot) else self.name
+
+    def _nearest(self, path: Iterable[str | int]) -> Place:
         place = self.marks
         for step in path:
             match place[2], step:
@@ -203,7 +225,7 @@ class _Stream:
         self.depth = 0
         self.values = 0
 
-    def report(self, rule: Rule, spot: _Spot | None, /, **details: str | int) -> None:
+    def report(self, rule: Rule, spot: Spot | None, /, **details: str | int) -> None:
         self.findings.append(_finding(rule, self.name, _mark(spot), tuple(self.path), **details))
         if len(self.findings) >= MAX_FINDINGS:
             self.stop(_finding("yaml-many-findings", self.name, _mark(spot), tuple(self.path), limit=MAX_FINDINGS))
@@ -211,10 +233,10 @@ class _Stream:
     def stop(self, finding: Finding) -> NoReturn:
         raise BadDefinition([*self.findings, finding])
 
-    def stop_at(self, rule: Rule, spot: _Spot | None, /, **details: str | int) -> NoReturn:
+    def stop_at(self, rule: Rule, spot: Spot | None, /, **details: str | int) -> NoReturn:
         self.stop(_finding(rule, self.name, _mark(spot), tuple(self.path), **details))
 
-    def document(self) -> tuple[Json, _Place]:
+    def document(self) -> tuple[Json, Place]:
         self.event()
         if isinstance(self.event(), StreamEndEvent):
             self.stop_at("yaml-empty", None)
@@ -227,7 +249,7 @@ class _Stream:
             self.stop_at("yaml-documents", more.start_mark)
         return data, place
 
-    def value(self, event: Event, key: _Spot | None) -> tuple[Json, _Place]:
+    def value(self, event: Event, key: Spot | None) -> tuple[Json, Place]:
         self.values += 1
         if self.values > MAX_VALUES:
             self.stop_at("yaml-values", event.start_mark, limit=MAX_VALUES)
@@ -238,7 +260,7 @@ class _Stream:
         self.report("yaml-alias", event.start_mark, name=_shown(cast("AliasEvent", event).anchor or ""))
         return None, (key, event.start_mark, None)
 
-    def collection(self, event: CollectionStartEvent, key: _Spot | None) -> tuple[Json, _Place]:
+    def collection(self, event: CollectionStartEvent, key: Spot | None) -> tuple[Json, Place]:
         self.refuse_extras(event)
         self.depth += 1
         if self.depth > MAX_DEPTH:
@@ -247,9 +269,9 @@ class _Stream:
         self.depth -= 1
         return data, (key, event.start_mark, inside)
 
-    def mapping(self) -> tuple[dict[str, Json], dict[str, _Place]]:
+    def mapping(self) -> tuple[dict[str, Json], dict[str, Place]]:
         data: dict[str, Json] = {}
-        marks: dict[str, _Place] = {}
+        marks: dict[str, Place] = {}
         while not isinstance(event := self.event(), MappingEndEvent):
             spot = event.start_mark
             key = self.key(event)
@@ -262,9 +284,9 @@ class _Stream:
             self.path.pop()
         return data, marks
 
-    def sequence(self) -> tuple[list[Json], list[_Place]]:
+    def sequence(self) -> tuple[list[Json], list[Place]]:
         data: list[Json] = []
-        marks: list[_Place] = []
+        marks: list[Place] = []
         while not isinstance(event := self.event(), SequenceEndEvent):
             self.path.append(len(data))
             value, place = self.value(event, None)

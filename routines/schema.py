@@ -21,6 +21,7 @@ from .party import PartyOrder
 from .persons import PersonsOrder
 from .registers import Contacts, Organisations, Roles, Terms
 from .text import Model, Text
+from .variant import Variant
 from .wording import Wording
 
 Schema: TypeAlias = dict[str, Json]
@@ -70,9 +71,10 @@ FILES: Mapping[str, type[BaseModel]] = {
     "routine": Routine,
     "terms": Terms,
     "texts": Texts,
+    "variant": Variant,
     "wording": Wording,
 }
-"""The model of each kind of file; ``routine`` and ``texts`` stand for every file of a folder."""
+"""The model of each kind of file; ``routine``, ``variant`` and ``texts`` stand for every file of a folder."""
 
 
 def schema(kind: str) -> bytes:

@@ -113,7 +113,8 @@ def reason_lines(one: Reason, words: Words, lang: Lang) -> Iterator[str]:
 
 def place_of(finding: Finding) -> str:
     """File, line and column, as editors and terminals know them."""
-    return f"{finding.file}:{finding.mark.line}:{finding.mark.column}"
+    place = f"{finding.file}:{finding.mark.line}:{finding.mark.column}"
+    return f"{place} ({finding.variant})" if finding.variant else place
 
 
 def finding_texts(finding: Finding, words: Words) -> tuple[Text, Text]:
@@ -134,4 +135,5 @@ def finding_json(finding: Finding) -> dict[str, object]:
         "column": finding.mark.column,
         "path": list(finding.path),
         "details": plain_json(finding.details),
+        **({"variant": finding.variant} if finding.variant else {}),
     }

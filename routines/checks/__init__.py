@@ -25,6 +25,7 @@ from .flow import plain
 from .page import Page, Path, at
 from .places import Subject, World, subject
 from .shape import shaped
+from .variants import Variants, extends
 
 _Routine: TypeAlias = tuple[Page, Routine]
 _REGISTERS = ("law", "roles", "contacts", "organisations", "builtin")
@@ -66,7 +67,10 @@ class _Check:
         ordered = {name: self.page(f"{name}.yaml") for name in ORDERS if self.sources.has(f"{name}.yaml")}
         says = [(page, shaped(page, ORDERS[name])) for name, page in ordered.items() if page is not None]
         self.words = self.wording()
-        read = [page for name in self.sources.names("routines") if (page := self.page(name)) is not None]
+        read = self.whole(
+            [page for name in self.sources.names("routines") if (page := self.page(name)) is not None],
+            cast("Organisations | None", models["organisations.yaml"]),
+        )
         routines = [(page, routine) for page in read if (routine := self.routine(page)) is not None]
         rules: dict[str, Rules] = {}
         if all(models.values()):
@@ -81,7 +85,20 @@ class _Check:
         _apart(routines)
         for page in self.pages:
             wording.sentences(page)
-        return Checked(sorted([*self.findings, *(one for page in self.pages for one in page.findings)]), rules)
+        found = [*self.findings, *(one for page in self.pages for one in page.findings)]
+        # What is wrong where it is inherited from is told there, and not once more for each that inherits it.
+        first = {(one.rule, one.file, one.mark) for one in found if not one.variant}
+        told = [one for one in found if not (one.variant and (one.rule, one.file, one.mark) in first)]
+        return Checked(sorted(told), rules)
+
+    def whole(self, read: Sequence[Page], organisations: Organisations | None) -> list[Page]:
+        """The pages with a whole routine on each: those that extend another are put together, if that can be done."""
+        if organisations is None:
+            return [page for page in read if not extends(page)]
+        variants = Variants(read, organisations)
+        whole = [made for page in read if (made := variants.whole(page)) is not None]
+        self.pages = [page for page in self.pages if page not in read] + [*read, *(one for one in whole if one not in read)]
+        return whole
 
     def wording(self) -> Wording | None:
         page = self.page("wording.yaml") if self.sources.has("wording.yaml") else None

@@ -118,6 +118,9 @@ Rule: TypeAlias = Literal[
     "step-unknown",
     "text-kept-for-ever",
     "text-missing-sv",
+    "variant-in-circle",
+    "variant-nobody",
+    "variant-nothing-there",
 ]
 """Every rule that is checked here; what each says stands in definitions/texts/findings.yaml."""
 
@@ -137,7 +140,7 @@ class Page:
 
     def value(self, rule: Rule, path: Path, details: Details = _NONE, /, **more: str | int) -> None:
         """Found at the value that stands at the path."""
-        self._add(rule, self.document.mark(path), path, {**details, **more})
+        self._add(rule, self.document.mark(path), path, {**details, **more}, file=self.document.file(path))
 
     def key(self, rule: Rule, path: Path, details: Details = _NONE, /, **more: str | int) -> None:
         """Found at the key that leads to the path."""
@@ -149,17 +152,22 @@ class Page:
 
     def inside(self, rule: Rule, path: Path, offset: int, details: Details, /) -> None:
         """Found in the text at the path, that many characters into it."""
-        mark = self.document.mark(path)
+        mark, file = self.document.mark(path), self.document.file(path)
         value = at(self.document, path)
-        found = within(self._text(), mark, value, offset) if isinstance(value, str) else mark
-        self._add(rule, found, path, details)
+        found = within(self._text(file), mark, value, offset) if isinstance(value, str) else mark
+        self._add(rule, found, path, details, file=file)
 
-    def _add(self, rule: Rule, mark: Mark, path: Path, details: Details, severity: Severity = "error") -> None:
-        self.findings.append(Finding(rule, self.document.name, mark, path, details, severity))
+    def _add(  # noqa: PLR0917 - the parts of one finding
+        self, rule: Rule, mark: Mark, path: Path, details: Details, severity: Severity = "error", *, file: str = ""
+    ) -> None:
+        file = file or self.document.file(path, key=True)
+        # A part that is right where it stands can be wrong where it is inherited.
+        variant = str(at(self.document, ("routine",))) if file != self.document.name else ""
+        self.findings.append(Finding(rule, file, mark, path, details, severity, variant))
 
-    def _text(self) -> str:
+    def _text(self, file: str) -> str:
         """The file again, read only when something has been found in the middle of one of its texts."""
-        files = (directory / self.document.name for directory in reversed(self.sources.directories))
+        files = (directory / file for directory in reversed(self.sources.directories))
         return next((file.read_text("utf-8-sig") for file in files if file.is_file()), "")
 
 

@@ -43,6 +43,8 @@ VALIDATORS = {kind: validator(kind) for kind in FILES}
 
 
 def kind_of(file: Path) -> str:
+    if file.parent.name == "routines" and re.search(r"^extends:", file.read_text(encoding="utf-8"), re.MULTILINE):
+        return "variant"
     return {"routines": "routine", "texts": "texts"}.get(file.parent.name, file.stem)
 
 
