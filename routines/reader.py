@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from errno import errorcode
 from itertools import islice
 from pathlib import Path
-from typing import Literal, NamedTuple, NoReturn, Protocol, TypeAlias, cast
+from typing import Literal, NoReturn, Protocol, TypeAlias, cast
 
 from yaml import CSafeLoader, MarkedYAMLError
 from yaml.events import (
@@ -111,7 +111,8 @@ class Spot(Protocol):
     def column(self) -> int: ...
 
 
-class PlacedSpot(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class PlacedSpot:
     """A spot that says in which file it is, for a definition put together from several."""
 
     index: int

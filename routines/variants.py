@@ -208,7 +208,9 @@ def _laid(under: _Node, over: _Node) -> _Node:
         return _Node(both, under.key, under.spot)
     if under.items and over.items and all(one.text("id") is not None for one in (*under.items, *over.items)):
         new = {cast("str", one.text("id")): one for one in over.items}
-        kept = [_laid(one, new.pop(name)) if (name := cast("str", one.text("id"))) in new else one for one in under.items]
+        kept = [
+            _laid(one, new.pop(name)) if (name := cast("str", one.text("id"))) in new else one for one in under.items
+        ]
         return _Node([*kept, *new.values()], under.key, under.spot)
     return over
 
@@ -217,7 +219,7 @@ def _laid(under: _Node, over: _Node) -> _Node:
 
 
 def _profiled(whole: _Node, allowed: Collection[str]) -> None:
-    """Takes away inherited questions of a class that may not exist here; what the file asks itself is for the checks."""
+    """Takes away inherited questions of a class that may not exist here; its own such questions the checks refuse."""
 
     def keep(fields: _Node | None) -> None:
         for name, one in list(fields.named.items() if fields is not None else ()):
@@ -267,10 +269,10 @@ def _steps(whole: _Node) -> Iterator[tuple[_Node | None, str, _Node]]:
         yield None, "open", opening
     for state in (whole.at("states") or _none()).named.values():
         held = state.at("transitions")
-        for name, step in (held.named.items() if held is not None else ()):
+        for name, step in held.named.items() if held is not None else ():
             yield held, name, step
     shared = whole.at("shared")
-    for name, step in (shared.named.items() if shared is not None else ()):
+    for name, step in shared.named.items() if shared is not None else ():
         yield shared, name, step
 
 

@@ -97,7 +97,10 @@ class _Check:
             return [page for page in read if not extends(page)]
         variants = Variants(read, organisations)
         whole = [made for page in read if (made := variants.whole(page)) is not None]
-        self.pages = [page for page in self.pages if page not in read] + [*read, *(one for one in whole if one not in read)]
+        self.pages = [page for page in self.pages if page not in read] + [
+            *read,
+            *(one for one in whole if one not in read),
+        ]
         return whole
 
     def wording(self) -> Wording | None:

@@ -157,7 +157,7 @@ class Page:
         found = within(self._text(file), mark, value, offset) if isinstance(value, str) else mark
         self._add(rule, found, path, details, file=file)
 
-    def _add(  # noqa: PLR0917 - the parts of one finding
+    def _add(
         self, rule: Rule, mark: Mark, path: Path, details: Details, severity: Severity = "error", *, file: str = ""
     ) -> None:
         file = file or self.document.file(path, key=True)

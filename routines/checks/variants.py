@@ -1,8 +1,9 @@
 """Routines that are written as what differs from another: what they extend is there, and comes to an end."""
 
 from collections.abc import Sequence
+from typing import get_args
 
-from ..registers import Organisations
+from ..registers import Organisations, Secrecy
 from ..variant import Variant
 from ..variants import extended
 from .page import Page, at
@@ -60,7 +61,7 @@ class Variants:
     def _allowed(self, variant: Variant) -> frozenset[str]:
         """The classes of field that may exist at every organisation of the variant; an unknown one is told later."""
         kinds = [self.organisations.kinds[name] for name in variant.organisation if name in self.organisations.kinds]
-        return frozenset.intersection(*(frozenset[str](kind.secrecy) for kind in kinds)) if kinds else frozenset()
+        return frozenset(one for one in get_args(Secrecy) if all(kind.may_hold(one) for kind in kinds))
 
 
 def extends(page: Page) -> bool:

@@ -11,6 +11,10 @@ SCALE = float(os.environ.get("STEGVIS_SCALE", "1"))
 
 TOGETHER = {
     "suspicion": ("suspicion", "acute"),
+    "leisure": ("suspicion_leisure", "acute_brief"),
+    "desk": ("suspicion_citizen", "acute_brief"),
+    "staff": ("suspicion_hr", "acute_brief"),
+    "care": ("suspicion_health", "acute"),
     "acute": ("acute",),
     "investigation": ("investigation", "acute"),
     "report": ("report", "threat_assessment", "investigation", "acute"),
