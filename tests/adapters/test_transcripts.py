@@ -24,6 +24,7 @@ SUSPICION = {
     "changes_at": ["i dag", "i dag kl. 15.10"],
     "changes_how": ["1"],
     "seen": ["Eleven säger att hen inte vågar gå hem.", "Brodern väntar utanför.", ""],
+    "arose": ["3"],
     "check": ["?", "1", "ja"],
 }
 
