@@ -17,6 +17,7 @@ from typing import cast
 import orjson
 
 from .checks import check
+from .checks.variants import wholes
 from .digests import Json, canonical, digest, join
 from .errors import Broken, NotFound
 from .findings import BadDefinition
@@ -144,9 +145,11 @@ def _seen(sources: Sources) -> str | None:
 
 def _recalled(sources: Sources, known: Proved) -> Library:
     builtin = builtin_of(sources)
+    file_is = {file: one.routine for file, one in known.routines.items()}
+    whole = wholes(sources, file_is, load_organisations(_mapping(sources, "organisations.yaml")))
 
     def made(file: str) -> Rules:
-        rules = compile_routine(cast("Mapping[str, Json]", sources.document(file).data), builtin)
+        rules = compile_routine(cast("Mapping[str, Json]", whole(file).data), builtin)
         if rules.digest != known.routines[file].digest:
             raise Broken("definition_missing", digest=known.routines[file].digest)
         return rules

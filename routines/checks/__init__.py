@@ -95,7 +95,9 @@ class _Check:
         """The pages with a whole routine on each: those that extend another are put together, if that can be done."""
         if organisations is None:
             return [page for page in read if not extends(page)]
-        variants = Variants(read, organisations)
+        variants = Variants(
+            lambda name: [page for page in read if at(page.document, ("routine",)) == name], organisations
+        )
         whole = [made for page in read if (made := variants.whole(page)) is not None]
         self.pages = [page for page in self.pages if page not in read] + [
             *read,

@@ -1,9 +1,13 @@
 """Routines that are written as what differs from another: what they extend is there, and comes to an end."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import get_args
 
+from ..findings import BadDefinition
+from ..ondemand import OnDemand
+from ..reader import Document
 from ..registers import Organisations, Secrecy
+from ..sources import Sources
 from ..variant import Variant
 from ..variants import extended
 from .page import Page, at
@@ -11,10 +15,14 @@ from .shape import shaped
 
 
 class Variants:
-    """Puts the routines of these pages together; each once, after what it extends."""
+    """Puts routines together; each once, after what it extends.
 
-    def __init__(self, read: Sequence[Page], organisations: Organisations) -> None:
-        self.read = read
+    Args:
+        versions: the pages of the routine of that name.
+    """
+
+    def __init__(self, versions: Callable[[str], Sequence[Page]], organisations: Organisations) -> None:
+        self.versions = versions
         self.organisations = organisations
         self.made: dict[str, Page | None] = {}
         self.busy: list[str] = []
@@ -53,8 +61,7 @@ class Variants:
 
     def _base(self, variant: Variant) -> Page | None:
         """The version of the routine that is followed on the variant's first day, or else the latest."""
-        named = [one for one in self.read if at(one.document, ("routine",)) == variant.extends]
-        named.sort(key=lambda one: str(at(one.document, ("valid", "from"))))
+        named = sorted(self.versions(variant.extends), key=lambda one: str(at(one.document, ("valid", "from"))))
         before = [one for one in named if str(at(one.document, ("valid", "from"))) <= variant.valid.first]
         return next(reversed(before or named), None)
 
@@ -67,3 +74,24 @@ class Variants:
 def extends(page: Page) -> bool:
     """Whether the routine of a page is written as what differs from another."""
     return isinstance(at(page.document, ("extends",)), str)
+
+
+def wholes(sources: Sources, files: Mapping[str, str], organisations: Organisations) -> Callable[[str], Document]:
+    """Puts the routines of definitions that are known to hold together, each when it is asked for by its file.
+
+    Args:
+        files: the routine that each file holds.
+
+    Raises:
+        BadDefinition: one that extends another cannot be put together.
+    """
+    pages = OnDemand(files, lambda file: Page(sources.document(file), sources))
+    variants = Variants(lambda name: [pages[file] for file, one in files.items() if one == name], organisations)
+
+    def whole(file: str) -> Document:
+        made = variants.whole(pages[file])
+        if made is None:
+            raise BadDefinition(pages[file].findings)
+        return made.document
+
+    return whole
