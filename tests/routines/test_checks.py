@@ -40,7 +40,10 @@ def said_whole(found: Finding, wordings: Catalogue) -> None:
 
 def test_the_good_definitions_have_no_fault_and_no_warning() -> None:
     found, rules = check(Sources([GOOD]))
-    assert (list(found), {compiled.id for compiled in rules.values()}) == ([], {"lamp", "tower", "post", "ladder", "notice"})
+    assert (list(found), {compiled.id for compiled in rules.values()}) == (
+        [],
+        {"lamp", "tower", "post", "ladder", "notice"},
+    )
 
 
 @pytest.mark.parametrize("fault", ALL, ids=[f"{number}-{fault.rule}" for number, fault in enumerate(ALL)])
