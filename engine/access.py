@@ -104,16 +104,17 @@ def _otherwise(rules: AccessRules, actor: Actor, purpose: Purpose) -> Ground | N
 
 
 def _grounds(library: Library, rules: AccessRules, case: Case, actor: Actor, at: str) -> Iterator[Ground]:
-    given, runs = case.access, tuple(case.runs.values())
-    if any(run.holder == actor.id for run in runs):
+    given, runs = case.access, case.runs.values()
+    if actor.id in [run.holder for run in runs]:
         yield Ground("holder")
     if stands_in(case, actor, at):
         yield Ground("stand_in")
     if actor.id in given.named:
         yield Ground("named")
-    for run in tuple(run for run in runs if run.ended is None or run.owed) or runs:
-        if run.holder is None:
-            yield from _unheld(library, rules, run, actor)
+    for run in [run for run in runs if run.ended is None or run.owed] or runs:
+        unheld = _unheld(library, rules, run, actor) if run.holder is None else None
+        if unheld is not None:
+            yield unheld
     everywhere, here = (actor.roles & set(some) for some in (rules.oversees.organisation, rules.oversees.unit))
     if everywhere:
         yield Ground("overseer", min(everywhere))
@@ -123,17 +124,14 @@ def _grounds(library: Library, rules: AccessRules, case: Case, actor: Actor, at:
         yield Ground("break_glass")
 
 
-def _unheld(library: Library, rules: AccessRules, run: Run, actor: Actor) -> Iterator[Ground]:
-    """Who works with a run that nobody has been given yet."""
+def _unheld(library: Library, rules: AccessRules, run: Run, actor: Actor) -> Ground | None:
+    """On what an actor works with a run that nobody has been given yet, if they do."""
     if rules.unheld == "opener" and run.unit != HANDED_OVER:
-        if run.opener == actor.id:
-            yield Ground("opener")
-        return
+        return Ground("opener") if run.opener == actor.id else None
     compiled = library.pinned(run.rules)
     roles = compiled.roles if compiled is not None else frozenset[str]()
     part = actor.roles if EVERYONE in roles else actor.roles & roles
-    if part and _within(rules, run, actor):
-        yield Ground("unit", min(part))
+    return Ground("unit", min(part)) if part and _within(rules, run, actor) else None
 
 
 def _within(rules: AccessRules, run: Run, actor: Actor) -> bool:

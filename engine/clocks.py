@@ -68,7 +68,7 @@ def _count(counting: Counting, deadline: Deadline, since: str) -> Due:
 
 
 def _due(internal: str, legal: str | None, critical: str | None, law: str, since: str) -> Due:
-    shown = min(one for one in (internal, legal, critical) if one is not None)
+    shown = min(internal, legal or internal, critical or internal)
     return Due(shown, internal, legal, critical, law, since)
 
 
@@ -122,6 +122,8 @@ def moot(rules: Rules, state: str, running: Iterable[str]) -> list[DueChange]:
 
 def reminders(deadline: Deadline, due: Due) -> list[str]:
     """The instants at which the clock reminds of a deadline, in order; those before its start are left out."""
+    if not deadline.remind:
+        return []
     end = moment_of(due.shown)
     times = sorted(text_of(end - period(before)) for before in deadline.remind)
     return [one for one in times if one > due.since]

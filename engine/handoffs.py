@@ -9,7 +9,7 @@ from stegvis.routines.model import HandOff, Reply
 from stegvis.routines.rules import Move, Rules
 
 from .asking import Ask
-from .identity import HANDED, identity_of
+from .identity import HANDED, identity_of, tells
 from .values import Case, Facts, HandOffHead, Head, Message, Origin, Run, Sent
 
 
@@ -82,7 +82,8 @@ def _hand_off(ask: Ask, case: Case, run: Run, hand: HandOff, facts: Facts) -> Me
 
 def _known(ask: Ask, case: Case, run: Run, facts: Facts) -> str:
     """The flag for the person whom the case is about, once the step's own answers are known."""
-    said = {name: case.version + 1 for name, value in facts.items() if run.facts.get(name) != value}
+    told = [name for name in tells(ask.library, run) if name in facts and facts[name] != run.facts.get(name)]
+    said = dict.fromkeys(told, case.version + 1)
     after = run._replace(facts=facts, said={**run.said, **said})
     return identity_of(ask.library, case._replace(runs={**case.runs, run.id: after})).flag
 

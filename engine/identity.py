@@ -45,11 +45,16 @@ def identity_of(library: Library, case: Case) -> Identity:
 def _said(library: Library, case: Case) -> Iterator[tuple[int, Level]]:
     """Every answer on it that now holds in a run, with the version at which it was given."""
     for run in case.runs.values():
-        rules = library.pinned(run.rules)
-        asked = rules.routine.protected_identity if rules is not None else None
-        for fact in (asked, HANDED):
-            if fact is not None and fact in run.facts:
+        for fact in tells(library, run):
+            if fact in run.facts:
                 yield run.said.get(fact, case.version), level_of(run.facts[fact])
+
+
+def tells(library: Library, run: Run) -> tuple[str, ...]:
+    """The facts of a run that say something of it."""
+    rules = library.pinned(run.rules)
+    asked = rules.routine.protected_identity if rules is not None else None
+    return (asked, HANDED) if asked is not None else (HANDED,)
 
 
 def level_of(answer: Value) -> Level:

@@ -208,10 +208,10 @@ def _answers(ask: Ask, move: Move, problems: list[Problem], found: Judgement) ->
 
 def _links(ask: Ask, move: Move, run: Run | None, found: Judgement) -> None:
     """What a step needs of what went before: what is begun already, what was sent, the limit that is prolonged."""
+    if not move.leans:
+        return
     step = move.step
     found.reasons.extend(already(ask, move))
-    if step.handoff is None and step.revokes is None and step.prolongs is None:
-        return
     if run is None or move.kind not in {"step", "propose", "approve"}:
         return
     about = step.handoff.about if step.handoff is not None else step.revokes

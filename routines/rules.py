@@ -87,6 +87,8 @@ class Move:
     meets: tuple[str, ...]
     derived: tuple[str, ...]
     """The derived facts that its guards, branches, questions and deadlines read, in order of need."""
+    leans: bool
+    """Whether it needs something of what went before: that it was sent, that it runs, that it is not begun yet."""
 
     @property
     def targets(self) -> tuple[str, ...]:
@@ -344,6 +346,7 @@ class _Compiler:
             starts=starts,
             meets=meets,
             derived=self._needed(guards, branches, asked, starts),
+            leans=any(one is not None for one in (step.handoff, step.revokes, step.prolongs, step.begins)),
         )
 
     def _form(self, step: Transition, kind: Moved) -> tuple[str | None, Mapping[str, Field]]:
