@@ -19,6 +19,7 @@ BOX: Final = 560
 EDGE: Final = 20
 LANE: Final = 11
 LINE: Final = 17
+HEADING: Final = 22
 SIGNS: Final = 76
 """Characters a line of a box holds at 13 units a sign, counted generously: text is never measured, only counted."""
 TALL: Final = 1.45
@@ -73,6 +74,7 @@ class _Picture:
         self.chart, self.here, self.closed = chart, here, closed
         self.lang: Lang = lang
         self.say = Say(chart, lang)
+        self.heading = wrap(chart.title(lang), 60)
         # Lanes decide how wide the picture is, its width how tall a page is, and that where boxes stand; places in a
         # column do not depend on the width, so two rounds are enough.
         self.width = EDGE + BOX + EDGE * 2 + LANE * len(chart.boxes)
@@ -87,7 +89,7 @@ class _Picture:
     # ---- where things stand -----------------------------------------------------------------------------------------
 
     def _placed(self, page: int | None) -> Iterator[_Drawn]:
-        y = 74
+        y = 52 + HEADING * len(self.heading)
         for box in (None, *self.chart.boxes):
             drawn = self._box(box, y)
             if page is not None and drawn.top // page != (drawn.bottom + 6) // page and drawn.bottom - drawn.top < page:
@@ -162,10 +164,10 @@ class _Picture:
         _element(root, "title", chart.title(self.lang), id="title")
         _element(root, "desc", say("describes"), id="description")
         _element(root, "rect", width="100%", height="100%", fill="#fff")
-        heading = wrap(chart.title(self.lang), 60)
-        _element(root, "text", heading[0], x=EDGE, y=28, font_size=19, font_weight="bold")
+        for number, part in enumerate(self.heading):
+            _element(root, "text", part, x=EDGE, y=28 + HEADING * number, font_size=19, font_weight="bold")
         corner = f"{say('version', routine=chart.routine, label=chart.label)}. {chart.adopted(self.lang)}."
-        _element(root, "text", corner, x=EDGE, y=50)
+        _element(root, "text", corner, x=EDGE, y=28 + HEADING * len(self.heading))
         for lane, place in self.lanes:
             self._lane(root, lane, _place(place))
         for drawn in self.placed:

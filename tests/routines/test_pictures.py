@@ -212,6 +212,16 @@ def test_ends_waits_and_what_cannot_be_undone_have_a_border_and_a_word_of_their_
         assert ("ÅNGRAS" in "".join(link.itertext())) is final
 
 
+@pytest.mark.parametrize("lang", LANGUAGES)
+@pytest.mark.parametrize("name", sorted(shipped().versions))
+def test_the_heading_stands_whole_above_the_first_box(name: str, lang: Lang) -> None:
+    drawn = chart(shipped(), shipped().versions[name][0])
+    root = parsed(svg(drawn, lang))
+    large = [one for one in root.iter(f"{SVG}text") if one.get("font-size") == "19"]
+    assert " ".join(one.text or "" for one in large) == drawn.title(lang)
+    assert all(float(one.get("y", "")) < float(boxes(svg(drawn, lang))[0].get("y", "")) for one in large)
+
+
 def test_the_same_definition_gives_the_same_bytes_in_every_process() -> None:
     script = (
         "from stegvis.routines.library import shipped; from stegvis.routines.pictures.chart import chart;"
