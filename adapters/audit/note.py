@@ -126,7 +126,7 @@ def read_note(data: bytes) -> Note:
         raise BadInput("not_a_note") from None
     text, gap, below = whole.rpartition("\n\n")
     lines = below.split("\n")
-    if not gap or lines.pop() or len(lines) > MOST_SIGNATURES or re.search(r"[\x00-\x09\x0b-\x1f]", whole):
+    if not gap or lines.pop() or not 0 < len(lines) <= MOST_SIGNATURES or re.search(r"[\x00-\x09\x0b-\x1f]", whole):
         raise BadInput("not_a_note")
     return Note(f"{text}\n", tuple(map(read_signature, lines)))
 

@@ -186,6 +186,17 @@ class StoreContract:
         assert [row.cseq for row in store.case_records(HERE, "c-1", after=2)] == [3, 4]
         assert list(store.case_records(HERE, "c-1", after=4)) == []
 
+    def test_the_heads_of_all_cases_come_with_where_the_log_ends(self, store: Store) -> None:
+        assert store.case_heads(HERE) == (0, [])
+        store.note(HERE, (rows.access("a-1"),))
+        assert store.case_heads(HERE) == (1, [])
+        store.commit(rows.step(HERE, "c-2", 1))
+        store.commit(rows.step(HERE, "c-1", 1))
+        store.commit(rows.step(HERE, "c-1", 2))
+        store.note(HERE, (rows.access("a-2", case="c-1"),))
+        heads = [(case, version, rows.standing(case, version).head) for case, version in (("c-1", 2), ("c-2", 1))]
+        assert store.case_heads(HERE) == (5, heads)
+
     def test_access_to_a_case_does_not_move_it(self, store: Store) -> None:
         store.commit(rows.step(HERE, "c-1", 1))
         before = store.load(HERE, "c-1")
@@ -452,6 +463,7 @@ def everything(store: Store, organisation: str = HERE) -> list[object]:
         store.deadlines(organisation),
         store.outbox(organisation),
         store.answer(organisation, "u-1", "k-1"),
+        store.case_heads(organisation),
         store.mark(organisation, "clock"),
         store.drafts(organisation),
         store.earlier(organisation, person="p-1", routine="report", states=["here", "there"], since="", but=""),
