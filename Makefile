@@ -5,6 +5,7 @@
 #   make check           linter, formatter, types, layers
 #   make cover           the tests again, with branch coverage of routines/ and engine/
 #   make deep SCALE=1    the large and slow ones; SCALE=0.02 is a smaller run of the same
+#   make outside         bring verifiers of the audit log that others wrote, for make deep; says what it could not have
 #   make bench           figures, each beside its floor; ARGS=--write keeps them in docs/performance.md
 #   make clean           remove what was made here, .venv too
 #
@@ -23,7 +24,7 @@ ARGS ?=
 BIN := .venv/bin
 READY := .venv/ready
 
-.PHONY: run test check cover deep bench clean .venv
+.PHONY: run test check cover deep outside bench clean .venv
 
 run: $(READY)
 	@$(BIN)/stegvis play
@@ -47,7 +48,10 @@ cover: $(READY)
 	done; exit $$low
 
 deep: $(READY)
-	@STEGVIS_SCALE=$(SCALE) $(BIN)/pytest -m deep $(ARGS)
+	@STEGVIS_SCALE=$(SCALE) $(BIN)/pytest -m deep -rs $(ARGS)
+
+outside: $(READY)
+	@tests/outside/install.sh
 
 bench: .venv/bench
 	@$(BIN)/python -m benchmarks $(ARGS)

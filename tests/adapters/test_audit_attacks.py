@@ -4,65 +4,21 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import closing
-from itertools import cycle
 from pathlib import Path
 from random import Random
-from typing import NamedTuple
 
 import pytest
 
-from stegvis.adapters.audit.checkpoints import AuditLog
-from stegvis.adapters.audit.note import Checkpoint, read_checkpoint
 from stegvis.adapters.audit.verify import Compared, compare
-from stegvis.adapters.scenarios import play
 from stegvis.adapters.sql import SqlStore
-from stegvis.engine.engine import Engine, now_utc
-from stegvis.engine.ports import RecordRow
+from stegvis.engine.engine import Engine
 from stegvis.engine.verify import Fault, verify_case, verify_log
-from stegvis.routines.library import SHIPPED, shipped
+from stegvis.routines.library import shipped
 
 from .attacks import ON_RECORDS, forge, on_payload, opened
+from .held import HERE, ORIGIN, SHORT, STORIES, Held, hold
 
 SCALE = float(os.environ.get("STEGVIS_SCALE", "1"))
-HERE = "socialtjanst"
-ORIGIN = shipped().organisations.organisations[HERE].origin
-STORIES = sorted((SHIPPED / "scenarios").glob("*.yaml"))
-SHORT = [SHIPPED / "scenarios" / f"{name}.yaml" for name in ("report-wrong-municipality", "investigation-a-forced-no")]
-
-
-class Held(NamedTuple):
-    """An honest log, and what somebody else holds of it."""
-
-    folder: Path
-    rows: list[RecordRow]
-    others: list[RecordRow]
-    """Another honest log of the same name."""
-    checkpoint: Checkpoint
-    leaves: list[bytes]
-
-
-def honest(folder: Path, stories: list[Path], size: int) -> list[RecordRow]:
-    """Stories in one file until its log is long enough, signed now and then."""
-    with closing(SqlStore(folder / "cases.db", synchronous="NORMAL")) as store:
-        log = AuditLog(store, HERE, ORIGIN, folder / "audit")
-        for number, story in enumerate(cycle(stories)):
-            play(story, shipped(), store)
-            if store.case_heads(HERE)[0] >= size and number >= len(stories) - 1:
-                break
-            log.checkpoint(now_utc, os.urandom)
-        log.checkpoint(now_utc, os.urandom)
-        return [row for _, row in store.log(HERE, payloads=False)]
-
-
-def hold(folder: Path, stories: list[Path], size: int) -> Held:
-    for name in ("one", "other"):
-        (folder / name).mkdir()
-    rows = honest(folder / "one", stories, size)
-    others = honest(folder / "other", stories[:2], 0)
-    with closing(SqlStore(folder / "one" / "cases.db")) as store:
-        log = AuditLog(store, HERE, ORIGIN, folder / "one" / "audit")
-        checkpoint = read_checkpoint(log.signer.last().note.text)  # pyright: ignore[reportOptionalMemberAccess]
-        return Held(folder / "one", rows, others, checkpoint, list(log.tiles.leaves(checkpoint.size)))
 
 
 @pytest.fixture(scope="module")
@@ -123,8 +79,7 @@ def test_the_honest_log_is_what_its_checkpoint_says(small: Held) -> None:
 
 @pytest.mark.parametrize("kind", ON_RECORDS)
 def test_a_changed_log_is_found_and_the_first_bad_record_named(small: Held, kind: str, tmp_path: Path) -> None:
-    for seed in range(2):
-        attack(small, kind, seed, tmp_path / "copy")
+    attack(small, kind, 1, tmp_path / "copy")
 
 
 @pytest.mark.deep
@@ -164,7 +119,7 @@ PAYLOADS = ("flip", "delete", "swap")
 
 @pytest.mark.parametrize("kind", PAYLOADS)
 def test_a_change_of_what_is_sealed_is_found_at_its_record(small: Held, kind: str, tmp_path: Path) -> None:
-    payloads(small, kind, iter(range(2)), tmp_path / "copy")
+    payloads(small, kind, iter(range(1)), tmp_path / "copy")
 
 
 @pytest.mark.deep

@@ -55,7 +55,7 @@ def test_a_witness_alone_does_not_make_a_checkpoint() -> None:
 
 
 @given(signed=st.sets(st.integers(0, 5)))
-@settings(deadline=None)
+@settings(deadline=None, max_examples=25)
 def test_a_quorum_counts_members_of_members(signed: set[int]) -> None:
     # The example of the specification: two of three here, one of three there, and both.
     nested = policy(f"{LOG}{LINES}group x 2 w0 w1 w2\ngroup y any w3 w4 w5\ngroup both all x y\nquorum both\n")
@@ -150,7 +150,7 @@ def receipt(place: int, extra: bytes | None = None) -> Proof:
 
 
 @given(place=st.integers(0, 6), extra=st.none() | st.binary())
-@settings(deadline=None)
+@settings(deadline=None, max_examples=25)
 def test_a_receipt_that_was_written_is_read_as_it_was_and_holds(place: int, extra: bytes | None) -> None:
     made = receipt(place, extra)
     assert read_proof(made.text()) == made
@@ -163,7 +163,7 @@ def test_a_receipt_that_was_written_is_read_as_it_was_and_holds(place: int, extr
 
 
 @given(data=st.data())
-@settings(deadline=None)
+@settings(deadline=None, max_examples=25)
 def test_no_bit_of_a_receipt_can_be_changed(data: st.DataObject) -> None:
     whole = receipt(data.draw(st.integers(0, 6))).text()
     place = read_proof(whole).place

@@ -75,7 +75,7 @@ def at(tmp_path: Path) -> Desk:
 
 
 @given(counts=st.lists(st.integers(0, 30), min_size=1, max_size=5))
-@settings(deadline=None, max_examples=15)
+@settings(deadline=None, max_examples=6)
 def test_each_checkpoint_begins_with_the_one_before_and_is_the_root_of_the_log(
     tmp_path_factory: pytest.TempPathFactory, counts: list[int]
 ) -> None:
@@ -352,7 +352,7 @@ def test_once_a_day_the_log_says_where_every_case_stands(tmp_path: Path) -> None
 
 
 @given(data=st.data())
-@settings(deadline=None, max_examples=20)
+@settings(deadline=None, max_examples=8)
 def test_a_false_word_on_the_cases_is_found(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
     player, log = played(data.draw(st.integers(0, 5)), tmp_path_factory.mktemp("heads"))
     log.checkpoint(clock, os.urandom)

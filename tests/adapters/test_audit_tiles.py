@@ -32,7 +32,7 @@ def test_a_tile_lies_where_the_format_says(place: tuple[int, ...], path: str) ->
 
 
 @given(sizes=st.lists(st.integers(0, len(LEAVES)), max_size=4))
-@settings(deadline=None, max_examples=20)
+@settings(deadline=None, max_examples=10)
 def test_however_they_grew_the_tiles_are_those_of_the_tree(
     tmp_path_factory: pytest.TempPathFactory, sizes: list[int]
 ) -> None:

@@ -50,7 +50,7 @@ def test_the_root_of_every_size_is_the_defined_one() -> None:
 
 
 @given(size=st.integers(0, 200), more=st.integers(0, 60))
-@settings(deadline=None)
+@settings(deadline=None, max_examples=60)
 def test_a_frontier_that_was_put_away_goes_on_as_if_it_had_not_been(size: int, more: int) -> None:
     first = Frontier()
     for leaf in LEAVES[:size]:
@@ -109,7 +109,7 @@ def test_every_proof_of_every_tree_to_1100_holds() -> None:
 
 
 @given(size=sizes, data=st.data())
-@settings(deadline=None)
+@settings(deadline=None, max_examples=60)
 def test_a_proof_is_as_long_as_it_must_be_and_no_longer(size: int, data: st.DataObject) -> None:
     index = data.draw(st.integers(0, size - 1))
     proof = TREE.inclusion(index, size)
@@ -162,7 +162,7 @@ def test_a_million_flipped_bits_are_refused() -> None:
 
 
 @given(size=sizes, data=st.data())
-@settings(deadline=None)
+@settings(deadline=None, max_examples=60)
 def test_a_proof_holds_for_no_other_place_and_no_size_of_another_shape(size: int, data: st.DataObject) -> None:
     index = data.draw(st.integers(0, size - 1))
     proof, root = TREE.inclusion(index, size), TREE.root(size)
@@ -187,7 +187,7 @@ def _shape(index: int, size: int) -> list[bool]:
 
 
 @given(old=sizes, new=sizes, wrong=sizes)
-@settings(deadline=None)
+@settings(deadline=None, max_examples=60)
 def test_a_tree_is_consistent_with_no_other_past(old: int, new: int, wrong: int) -> None:
     old, new = sorted((old, new))
     proof = TREE.consistency(old, new)

@@ -2,7 +2,7 @@
 
 import threading
 from base64 import b64decode
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -55,7 +55,7 @@ class Server:
 
 
 @contextmanager
-def listening(server: Server) -> Iterator[str]:
+def listening(server: Server) -> Generator[str]:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             server.paths.append(self.path)

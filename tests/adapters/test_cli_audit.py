@@ -13,12 +13,13 @@ from stegvis.engine.sealing import leaf_hash
 
 from .attacks import opened
 from .commands import COUNSELLOR, PLANTED, File, Said
+from .signers import Key, note_of
 
 
 @pytest.fixture
 def file(tmp_path: Path) -> File:
     made = File(tmp_path)
-    for _ in range(3):
+    for _ in range(2):
         made.open()
     return made
 
@@ -147,28 +148,27 @@ def test_a_key_takes_over_from_another(file: File, tmp_path: Path) -> None:
     assert [b"key_retired" in body for body in types] == [False, False, True]
 
 
-@pytest.mark.parametrize(
-    ("command", "exit_", "code"),
-    [
-        (("verify", "--checkpoint", "{away}/checkpoint"), 2, "policy_missing"),
-        (("verify", "--checkpoint", "{away}/none", "--policy", "{away}/policy"), 2, "no_such_file"),
-        (("verify", "--checkpoint", "{away}/policy", "--policy", "{away}/policy"), 2, "not_a_note"),
-        (("verify", "--checkpoint", "{away}/checkpoint", "--policy", "{away}/checkpoint"), 2, "bad_policy"),
-        (
-            ("verify", "--checkpoint", "{away}/checkpoint", "--policy", "{away}/policy", "--organisation", "region"),
-            1,
-            "no_checkpoint_for",
-        ),
-        (("checkpoint", "--retire", "00000000"), 2, "unknown_key"),
-        (("checkpoint", "--policy", "{away}/checkpoint"), 2, "bad_policy"),
-        (("checkpoint", "--to", "{away}/no/such"), 3, "sink_unwritable"),
-    ],
-)
-def test_what_cannot_be_is_refused(file: File, tmp_path: Path, command: tuple[str, ...], exit_: int, code: str) -> None:
+REFUSED: list[tuple[str, int, str]] = [
+    ("verify --checkpoint {away}/checkpoint", 2, "policy_missing"),
+    ("verify --checkpoint {away}/none --policy {away}/policy", 2, "no_such_file"),
+    ("verify --checkpoint {away}/policy --policy {away}/policy", 2, "not_a_note"),
+    ("verify --checkpoint {away}/checkpoint --policy {away}/checkpoint", 2, "bad_policy"),
+    ("verify --checkpoint {away}/checkpoint --policy {away}/policy --organisation region", 1, "no_checkpoint_for"),
+    ("verify --checkpoint {away}/foreign --policy {away}/trusting", 1, "other_log"),
+    ("checkpoint --retire 00000000", 2, "unknown_key"),
+    ("checkpoint --policy {away}/checkpoint", 2, "bad_policy"),
+    ("checkpoint --to {away}/no/such", 3, "sink_unwritable"),
+]
+
+
+def test_what_cannot_be_is_refused(file: File, tmp_path: Path) -> None:
     signed(file)
     kept(file, tmp_path)
-    said = file.say(*(one.format(away=tmp_path) for one in command), "--json")
-    assert (said.exit, said.codes) == (exit_, {code})
+    (tmp_path / "foreign").write_bytes(note_of().bytes())
+    (tmp_path / "trusting").write_text(f"log {Key().verifier.vkey()}\nquorum none\n")
+    for command, exit_, code in REFUSED:
+        said = file.say(*command.format(away=tmp_path).split(), "--json")
+        assert (command, said.exit, said.codes) == (command, exit_, {code})
 
 
 def test_before_anything_is_signed_there_is_no_receipt(file: File) -> None:

@@ -1,0 +1,92 @@
+"""No false alarm: whatever people do at once, an honest log is what every checkpoint of it says."""
+
+import os
+import threading
+from contextlib import closing
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from stegvis.adapters.audit.checkpoints import AuditLog
+from stegvis.adapters.audit.note import Checkpoint, read_checkpoint
+from stegvis.adapters.audit.sinks import read_notes
+from stegvis.adapters.audit.verify import compare
+from stegvis.adapters.memory import MemoryStore
+from stegvis.adapters.scenarios import play
+from stegvis.adapters.sql import SqlStore
+from stegvis.engine.engine import now_utc
+from stegvis.engine.ports import Store
+from stegvis.engine.verify import verify_log
+from stegvis.routines.library import SHIPPED, shipped
+
+SCALE = float(os.environ.get("STEGVIS_SCALE", "1"))
+QUICK = (
+    "acute-from-any-state",
+    "declared-bias",
+    "guardian-answers",
+    "law-change-2025-07-01",
+    "night-before-summer-time",
+    "report-wrong-municipality",
+    "risk-moves-at-night",
+)
+STORIES = {name: SHIPPED / "scenarios" / f"{name}.yaml" for name in QUICK}
+ORIGINS = {name: one.origin for name, one in shipped().organisations.organisations.items()}
+
+
+def honest(chance: Random, store: Store, folder: Path) -> int:
+    """Two people play stories of the shipped routines at once, while their logs are signed; how many checkpoints."""
+    gate = threading.Barrier(3)
+    faults: list[BaseException] = []
+    logs = {name: AuditLog(store, name, ORIGINS[name], folder / name) for name in ("skola", "socialtjanst")}
+
+    def work(names: list[str]) -> None:
+        gate.wait()
+        try:
+            for name in names:
+                assert not play(STORIES[name], shipped(), store).failures
+        except BaseException as error:  # noqa: BLE001 - said in the test's own thread
+            faults.append(error)
+
+    threads = [threading.Thread(target=work, args=(chance.choices(QUICK, k=chance.randrange(1, 3)),)) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    gate.wait()
+    while any(thread.is_alive() for thread in threads):
+        for log in logs.values():
+            log.checkpoint(now_utc, os.urandom)
+        threads[0].join(chance.random() / 10)
+        threads[1].join(chance.random() / 10)
+    assert faults == []
+    signed = 0
+    for name, log in logs.items():
+        log.checkpoint(now_utc, os.urandom)
+        known: list[Checkpoint] = [
+            read_checkpoint(note.text) for note in read_notes((log.folder / "checkpoints").read_bytes())
+        ]
+        size = known[-1].size
+        rows = [row for _, row in store.log(name, payloads=False)]
+        chosen = chance.sample(known, chance.randrange(1, len(known) + 1))
+        for kept in (list(log.tiles.leaves(size)), []):
+            found = compare(rows, chosen, kept)
+            assert found == (len(rows), max(one.size for one in chosen), None)
+        assert list(verify_log(store, name, ORIGINS[name])) == []
+        signed += len(known)
+    return signed
+
+
+def test_an_honest_log_raises_no_alarm(tmp_path: Path) -> None:
+    with closing(SqlStore(tmp_path / "cases.db", synchronous="NORMAL")) as store:
+        assert honest(Random(1), store, tmp_path) >= 2
+
+
+@pytest.mark.deep
+def test_ten_thousand_honest_logs_raise_no_alarm(tmp_path: Path) -> None:
+    for seed in range(max(10, round(10_000 * SCALE))):
+        folder = tmp_path / str(seed)
+        folder.mkdir()
+        if seed % 10:
+            honest(Random(seed), MemoryStore(), folder)
+        else:
+            with closing(SqlStore(folder / "cases.db", synchronous="NORMAL")) as store:
+                honest(Random(seed), store, folder)

@@ -1,0 +1,21 @@
+#!/usr/bin/env bash
+# Brings verifiers that nobody here wrote into .venv/outside, for `make deep`. What cannot be had is said, and skipped.
+set -uo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+there=.venv/outside
+mkdir -p "$there"
+
+missing() { echo "NOT TRIED AGAINST $1: it could not be installed here. Its tests are skipped." >&2; }
+
+if [ ! -d "$there/node_modules/@sigstore/verify" ]; then
+    npm install --silent --no-audit --no-fund --ignore-scripts --prefix "$there" @sigstore/verify@4.1.3 >/dev/null 2>&1 ||
+        missing "@sigstore/verify"
+fi
+if ! "$there/sigstore/bin/python" -c 'import sigstore' 2>/dev/null; then
+    { .venv/bin/python -m venv "$there/sigstore" && "$there/sigstore/bin/pip" install -qq sigstore==4.5.1; } >/dev/null 2>&1 ||
+        missing "sigstore for Python"
+fi
+[ -d /usr/share/gocode/src/golang.org/x/mod/sumdb ] && command -v go >/dev/null ||
+    missing "golang.org/x/mod (on Debian: apt-get install golang-go golang-golang-x-mod-dev)"
+command -v openssl >/dev/null || missing "openssl"
+exit 0
