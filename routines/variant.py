@@ -9,7 +9,7 @@ from pydantic import Field as Limits
 from pydantic import StringConstraints
 
 from .model import Adopted, Validity
-from .text import Lang, Model, Name, Text
+from .text import FactName, Lang, Model, Name, Text
 
 Words: TypeAlias = Annotated[str, StringConstraints(min_length=1, max_length=80)]
 Way: TypeAlias = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*$")]
@@ -38,6 +38,9 @@ class Variant(Model):
     instead: dict[Lang, Annotated[dict[Words, Words], Limits(min_length=1)]] = {}
     without: tuple[Way, ...] = ()
     subject: Literal["child", "adult", "person"] | None = None
+    protected_identity: FactName | None = None
+    receives: _Parts = {}
+    apart: tuple[Name, ...] = ()
     opens: Annotated[_Parts, Limits(alias="open")] = {}
     states: _Parts = {}
     shared: _Parts = {}

@@ -336,6 +336,8 @@ def _facts(whole: _Node) -> None:
     forms = (whole.at("forms") or _none()).named
     given = {f"{form}.{name}" for form, one in forms.items() for name in (one.at("fields") or _none()).named}
     given |= {f"handed.{name}" for name in (whole.at("handed") or _none()).named}
+    given |= {f"status.{name}" for _, name, step in _steps(whole) if step.at("handoff") is not None}
+    given |= {"status.open"} if whole.at("receives") is not None else set()
     derived = whole.at("derived")
     given |= set((derived or _none()).named)
     for _, _, step in _steps(whole):
