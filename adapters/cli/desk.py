@@ -86,12 +86,18 @@ class Desk:
 
 
 @contextmanager
-def desk(kept: Kept, *, create: bool = False) -> Generator[Desk]:
+def desk(kept: Kept, *, create: bool = False, keyless: bool = False) -> Generator[Desk]:
     """Open the file of cases for one command; only some commands make it when it is not there.
+
+    Args:
+        kept: where the cases are kept.
+        create: make the file when it is not there.
+        keyless: look for no keys: nothing sealed can be opened, and nothing may be written.
 
     Raises:
         NotFound: ``no_database``. BadDefinition, StoreError, SealError.
     """
+    from ..keys import MemoryKeys  # noqa: PLC0415 - loads cryptography
     from ..sql import SqlStore  # noqa: PLC0415 - SQLAlchemy takes longer to load than the rest together
 
     if not create and not kept.db.exists():
@@ -100,7 +106,7 @@ def desk(kept: Kept, *, create: bool = False) -> Generator[Desk]:
     with ExitStack() as stack:
         opened = SqlStore(kept.db, patience=kept.wait, accept_loss=kept.accept_loss, key_file=kept.key_file)
         stack.callback(opened.close)
-        engine = Engine(known, opened, tell=_tell(kept, stack))
+        engine = Engine(known, opened, keys=MemoryKeys() if keyless else None, tell=_tell(kept, stack))
         yield Desk(screen(kept), known, opened, engine)
 
 

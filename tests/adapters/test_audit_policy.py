@@ -33,9 +33,9 @@ def test_the_smallest_policy_believes_its_log_and_no_other() -> None:
     only = policy(f"{LOG}quorum none\n")
     assert only.checkpoint(note_of()) == read_checkpoint(note_of().text)
     for note in (note_of(7, b"r" * 32, Key(2)), note_of(7, b"r" * 32, Key(), origin="kommun.example/annan")):
-        with pytest.raises(NotProved, match="unsigned_checkpoint"):
+        with pytest.raises(NotProved, match="unsigned_checkpoint:"):
             only.checkpoint(note)
-    with pytest.raises(NotProved, match="unsigned_checkpoint"):
+    with pytest.raises(NotProved, match="unsigned_checkpoint:"):
         policy("quorum none\n").checkpoint(note_of())
 
 
@@ -43,14 +43,14 @@ def test_a_signature_of_another_log_that_is_trusted_is_not_enough() -> None:
     other = Key(2, "kommun.example/annan")
     both = policy(f"{LOG}log {other.verifier.vkey()}\nquorum none\n")
     assert both.checkpoint(note_of(7, b"r" * 32, other, origin="kommun.example/annan")).origin == "kommun.example/annan"
-    with pytest.raises(NotProved, match="unsigned_checkpoint"):
+    with pytest.raises(NotProved, match="unsigned_checkpoint:"):
         both.checkpoint(note_of(7, b"r" * 32, other))
 
 
 def test_a_witness_alone_does_not_make_a_checkpoint() -> None:
     only = policy(f"{LOG}witness w0 {VKEYS[0]}\nquorum w0\n")
     text = note_of().text
-    with pytest.raises(NotProved, match="unsigned_checkpoint"):
+    with pytest.raises(NotProved, match="unsigned_checkpoint:"):
         only.checkpoint(Note(text, (WITNESSES[0].cosign(text),)))
 
 
@@ -63,17 +63,17 @@ def test_a_quorum_counts_members_of_members(signed: set[int]) -> None:
     if enough:
         assert nested.checkpoint(cosigned(*signed)).size == 7
     else:
-        with pytest.raises(NotProved, match="no_quorum"):
+        with pytest.raises(NotProved, match="no_quorum:"):
             nested.checkpoint(cosigned(*signed))
 
 
 def test_the_same_witness_twice_is_one() -> None:
     two = policy(f"{LOG}{LINES}group g 2 w0 w1\nquorum g\n")
-    with pytest.raises(NotProved, match="no_quorum"):
+    with pytest.raises(NotProved, match="no_quorum:"):
         two.checkpoint(cosigned(0, 0))
     one = policy(f"{LOG}{LINES}quorum w1\n")
     assert one.checkpoint(cosigned(1)).size == 7
-    with pytest.raises(NotProved, match="no_quorum"):
+    with pytest.raises(NotProved, match="no_quorum:"):
         one.checkpoint(cosigned(0))
 
 
@@ -127,13 +127,13 @@ def test_what_may_stand_in_a_policy_stands_there() -> None:
     ],
 )
 def test_what_may_not_stand_in_a_policy_is_told_by_its_line(text: str, line: int) -> None:
-    with pytest.raises(BadInput, match="bad_policy") as error:
+    with pytest.raises(BadInput, match="bad_policy:") as error:
         policy(text)
     assert error.value.details["line"] == line
 
 
 def test_a_key_in_a_policy_is_a_key() -> None:
-    with pytest.raises(BadInput, match="bad_vkey"):
+    with pytest.raises(BadInput, match="bad_vkey:"):
         policy("log abc\nquorum none\n")
 
 
@@ -156,9 +156,9 @@ def test_a_receipt_that_was_written_is_read_as_it_was_and_holds(place: int, extr
     assert read_proof(made.text()) == made
     made.check(LEAVES[place], ONLY)
     for other in {*LEAVES} - {LEAVES[place]}:
-        with pytest.raises(NotProved, match="proof_fails"):
+        with pytest.raises(NotProved, match="proof_fails:"):
             made.check(other, ONLY)
-    with pytest.raises(NotProved, match="unsigned_checkpoint"):
+    with pytest.raises(NotProved, match="unsigned_checkpoint:"):
         made.check(LEAVES[place], policy("quorum none\n"))
 
 
@@ -204,7 +204,7 @@ LINE = "A" * 43 + "="
     ],
 )
 def test_what_is_no_receipt_is_refused(text: str) -> None:
-    with pytest.raises(BadInput, match="not_a_proof"):
+    with pytest.raises(BadInput, match="not_a_proof:"):
         read_proof(text.encode())
 
 

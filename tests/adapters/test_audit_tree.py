@@ -173,6 +173,7 @@ def test_a_proof_holds_for_no_other_place_and_no_size_of_another_shape(size: int
     wide = data.draw(st.integers(index + 1, 140))
     shape = _shape(index, wide) == _shape(index, size)
     assert included(LEAVES[index], index, wide, proof, root) is shape
+    assert included(LEAVES[index], size, size, proof, root) is False
 
 
 def _shape(index: int, size: int) -> list[bool]:
@@ -196,7 +197,7 @@ def test_a_tree_is_consistent_with_no_other_past(old: int, new: int, wrong: int)
         assert not consistent(old, TREE.root(wrong), new, TREE.root(new), proof)
     if wrong != new:
         assert not consistent(old, TREE.root(old), new, TREE.root(wrong), proof)
-    assert not consistent(new + 1, TREE.root(new), new, TREE.root(new), proof)
+    assert consistent(new + 1, TREE.root(new), new, TREE.root(new), proof) is False
     assert not consistent(0, EMPTY, new, TREE.root(new), [])
     assert not consistent(-1, EMPTY, new, TREE.root(new), proof)
     if old < new:

@@ -12,7 +12,7 @@ from stegvis.adapters.audit.proof import read_proof
 from stegvis.engine.sealing import leaf_hash
 
 from .attacks import opened
-from .commands import COUNSELLOR, PLANTED, File, Said
+from .commands import COUNSELLOR, PLANTED, File, Said, say
 from .signers import Key, note_of
 
 
@@ -104,6 +104,26 @@ def test_an_end_that_was_cut_off_is_named_and_is_not_signed(file: File, tmp_path
     file.open()
     refused = file.say("checkpoint", "--json")
     assert (refused.exit, refused.codes) == (3, {"signed_other"})
+
+
+def test_an_auditor_without_keys_checks_a_copy(file: File, tmp_path: Path) -> None:
+    size = signed(file)["size"]
+    away = kept(file, tmp_path)
+    copy = tmp_path / "copy.db"
+    with closing(sqlite3.connect(file.db)) as database, closing(sqlite3.connect(copy)) as to:
+        database.backup(to)
+    place = ("--db", str(copy), *map(str, file.place[2:]))
+    assert say("verify", *away, *place, "--json").codes == {"head_missing"}
+    accepted = ("--accept-loss", "auditors_copy")
+    assert say("verify", *away, *place, *accepted, "--json").codes == {"key_ring_missing"}
+    said = say("verify", *away, *place, "--without-keys", "--json")
+    now = proof(said)
+    assert (said.exit, now["proved"], now["size"], now["bad"]) == (0, size, size + 1, None)
+    with closing(opened(copy)) as database:
+        database.execute("UPDATE stegvis_record SET body = x'7b7d' WHERE org = 'skola' AND idx = 1")
+        database.commit()
+    said = say("verify", *away, *place, *accepted, "--without-keys", "--json")
+    assert (said.exit, proof(said)["bad"]["first"]) == (1, 1)
 
 
 def test_a_receipt_proves_a_record_and_no_other(file: File, tmp_path: Path) -> None:
