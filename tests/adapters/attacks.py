@@ -214,25 +214,22 @@ def on_payload(kind: str, chance: Random, file: sqlite3.Connection, organisation
     return (one, other)
 
 
-def forge(database: Path, organisation: str, rows: Sequence[RecordRow]) -> None:
-    """Put these records in the place of the organisation's log, and let the index of cases say the same."""
-    ends: dict[str, tuple[int, bytes]] = {}
+def forge(database: Path, organisation: str, rows: Sequence[RecordRow], begin: int) -> None:
+    """Put these records in the place of the organisation's, from one index on; the index of cases says the same."""
+    ends = {row.case: (row.cseq, row.leaf) for row in rows if row.case is not None and row.cseq is not None}
     with closing(opened(database)) as file:
-        file.execute("DELETE FROM stegvis_record WHERE org = ?", (organisation,))
+        file.execute("DELETE FROM stegvis_record WHERE org = ? AND idx >= ?", (organisation, begin))
         file.executemany(
             "INSERT INTO stegvis_record (org, idx, id, case_id, cseq, body, leaf) VALUES (?, ?, ?, ?, ?, ?, ?)",
-            [(organisation, index, *row[:5]) for index, row in enumerate(rows, 1)],
+            [(organisation, index, *row[:5]) for index, row in enumerate(rows[begin - 1 :], begin)],
         )
-        for row in rows:
-            if row.case is not None and row.cseq is not None:
-                ends[row.case] = (row.cseq, row.leaf)
         for (case,) in file.execute("SELECT case_id FROM stegvis_case WHERE org = ?", (organisation,)).fetchall():
-            if case in ends:
-                change = "UPDATE stegvis_case SET version = ?, head = ? WHERE org = ? AND case_id = ?"
-                file.execute(change, (*ends[case], organisation, case))
-            else:
+            if case not in ends:
                 for table in ("deadline", "run", "case"):
                     file.execute(f"DELETE FROM stegvis_{table} WHERE org = ? AND case_id = ?", (organisation, case))
+            else:
+                change = "UPDATE stegvis_case SET version = ?, head = ? WHERE org = ? AND case_id = ?"
+                file.execute(change, (*ends[case], organisation, case))
         file.commit()
 
 
