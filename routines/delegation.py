@@ -7,13 +7,13 @@ further down is data too, with how sure that is.
 
 from collections.abc import Mapping
 from functools import cached_property
-from typing import Annotated, Literal, NamedTuple, Self
+from typing import Annotated, NamedTuple, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
 from .law import Confidence, Line
 from .model import Adopted
-from .text import Model, Name, Text
+from .text import Format, Model, Name, Text
 
 Number = Annotated[str, StringConstraints(pattern=r"^[0-9]{1,3}(\.[0-9]{1,3}){0,3}$")]
 
@@ -61,7 +61,7 @@ class Entry(Model):
 class DelegationOrder(Model):
     """Who decides what. Levels are written from the top down; a decision that is left out is not under this order."""
 
-    format: Literal[1]
+    format: Format
     adopted: Adopted | None = None
     label: Annotated[str, StringConstraints(pattern=r"^\d{4}\.\d+$")] | None = None
     levels: Mapping[Name, Level] = {}

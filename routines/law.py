@@ -15,7 +15,7 @@ import orjson
 from pydantic import BaseModel, Field, StringConstraints, ValidationError, model_validator
 
 from .errors import BadInput, NotFound
-from .text import Lang, Model, Name, Text
+from .text import Format, Lang, Model, Name, Text
 
 Kind: TypeAlias = Literal["statutory", "hard", "prompt", "recurring", "on_request", "keep", "practice", "basis"]
 """What a passed limit means.
@@ -206,7 +206,7 @@ class Citing(Model):
 class LawBook(Model):
     """Every legal basis and time limit, as law.yaml gives them."""
 
-    format: Literal[1]
+    format: Format
     citing: Mapping[Lang, Citing]
     sources: Mapping[Name, Source]
     acts: Mapping[Name, Act]

@@ -10,7 +10,7 @@ from pydantic import Field as Limits
 from pydantic import StringConstraints
 
 from .form import Field, Form
-from .text import FactName, Model, Name, Text
+from .text import FactName, Format, Model, Name, Text
 
 Condition: TypeAlias = str | dict[str, Any]
 """A guard's condition: an expression, or one of and / or / not / each / any. See ``condition.py``."""
@@ -294,7 +294,7 @@ class Routine(Model):
     ``apart`` names routines that never run in the same case (skilda ärenden), whichever of the two came first.
     """
 
-    format: Literal[1]
+    format: Format
     routine: Name
     label: Annotated[str, StringConstraints(pattern=r"^\d{4}\.\d+$")]
     title: Text

@@ -16,7 +16,7 @@ from .digests import canonical, digest
 from .law import checked
 from .party import PartyOrder
 from .persons import PersonsOrder
-from .text import Model, Name
+from .text import Format, Model, Name
 
 Unit: TypeAlias = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.:-]{0,127}$")]
 """A unit by the host's own key."""
@@ -90,7 +90,7 @@ class Access(Model):
 class AccessOrder(Model):
     """Who may see and act on cases, by kind of organisation. A kind left out is open to all of the organisation."""
 
-    format: Literal[1]
+    format: Format
     kinds: Mapping[Name, Access] = {}
 
 

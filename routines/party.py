@@ -1,13 +1,13 @@
 """What a party may read of its own file (partsinsyn), and what may be left out: as data, by kind of organisation."""
 
 from collections.abc import Mapping
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import Field
 
 from .form import Part
 from .registers import Secrecy
-from .text import Model, Name
+from .text import Format, Model, Name
 
 
 class Insight(Model):
@@ -31,5 +31,5 @@ class Insight(Model):
 class PartyOrder(Model):
     """What parties may read, by kind of organisation. A kind that is left out makes no extracts."""
 
-    format: Literal[1]
+    format: Format
     kinds: Mapping[Name, Insight] = {}

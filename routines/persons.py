@@ -10,7 +10,7 @@ from typing import Final, Literal, Self, TypeAlias
 from pydantic import model_validator
 
 from .form import Field, Form
-from .text import Model, Name
+from .text import Format, Model, Name
 
 Level: TypeAlias = Literal[
     "none", "confidentiality_mark", "protected_registration", "fictitious_identity", "stated", "unknown"
@@ -43,7 +43,7 @@ class Noting(Model):
 class PersonsOrder(Model):
     """What is noted of persons, and who may be shown what could lead to a protected one (``reveal``)."""
 
-    format: Literal[1]
+    format: Format
     reveal: tuple[Name, ...] = ()
     identity: Noting | None = None
     channel: Noting | None = None

@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self, TypeAlias
 from pydantic import Field, StringConstraints, model_validator
 
 from .law import Confidence, Line, checked
-from .text import Model, Name, Text
+from .text import Format, Model, Name, Text
 
 Secrecy: TypeAlias = Literal["ordinary", "account", "identity", "health", "whereabouts", "protected"]
 """What a field holds, from the secrecy law's point of view (sekretess).
@@ -49,7 +49,7 @@ class Delegation(Model):
 class Roles(Model):
     """Every role and every power to decide."""
 
-    format: Literal[1]
+    format: Format
     roles: Mapping[Name, Role]
     delegations: Mapping[Name, Delegation]
 
@@ -73,7 +73,7 @@ class Contact(Model):
 class Contacts(Model):
     """Every contact that a routine may show."""
 
-    format: Literal[1]
+    format: Format
     contacts: Mapping[Name, Contact]
 
 
@@ -118,7 +118,7 @@ class Organisation(Model):
 class Organisations(Model):
     """Kinds of organisation, and the organisations there are."""
 
-    format: Literal[1]
+    format: Format
     kinds: Mapping[Name, OrganisationKind]
     organisations: Mapping[Name, Organisation]
 
@@ -148,7 +148,7 @@ class Term(Model):
 class Terms(Model):
     """The glossary."""
 
-    format: Literal[1]
+    format: Format
     terms: Mapping[Name, Term]
 
 

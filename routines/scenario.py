@@ -15,7 +15,7 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from .model import Duration, Trigger
 from .periods import period
 from .persons import Level
-from .text import FactName, Model, Name, Text
+from .text import FactName, Format, Model, Name, Text
 
 Reference: TypeAlias = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.:-]{0,127}$")]
 """An opaque key of a person or an actor."""
@@ -266,7 +266,7 @@ AnyStep: TypeAlias = Annotated[
 class Scenario(Model):
     """One scenario file."""
 
-    format: Literal[1]
+    format: Format
     title: Text
     tells: Text
     start: Instant

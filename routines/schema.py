@@ -6,7 +6,7 @@ which is what most editors know, and tell the shape only: what names refer to is
 
 import re
 from collections.abc import Mapping
-from typing import Literal, TypeAlias, cast
+from typing import TypeAlias, cast
 
 import orjson
 from pydantic import BaseModel, ConfigDict, RootModel
@@ -20,7 +20,7 @@ from .orders import AccessOrder
 from .party import PartyOrder
 from .persons import PersonsOrder
 from .registers import Contacts, Organisations, Roles, Terms
-from .text import Model, Text
+from .text import Format, Model, Text
 from .variant import Variant
 from .wording import Wording
 
@@ -47,7 +47,7 @@ class BuiltinTitles(Model):
 class BuiltinFile(Model):
     """What is asked when a second person approves, rejects or reviews a step, and what those steps are called."""
 
-    format: Literal[1]
+    format: Format
     titles: BuiltinTitles
     forms: BuiltinForms
 

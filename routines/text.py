@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from typing import Annotated, Literal, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, StringConstraints
+from pydantic import BaseModel, BeforeValidator, ConfigDict, StringConstraints
+from pydantic_core import PydanticKnownError
 
 Lang: TypeAlias = Literal["sv", "en"]
 Name: TypeAlias = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
@@ -11,6 +12,17 @@ Name: TypeAlias = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,6
 
 FactName: TypeAlias = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,63}(\.[a-z][a-z0-9_]{0,63})?$")]
 """A fact: ``form.field``, ``handed.name``, ``status.trigger``, or one word for a derived one."""
+
+
+def _number(value: object) -> object:
+    """To Python true is 1; to a schema, and to whoever reads the file, it is not."""
+    if isinstance(value, bool):
+        raise PydanticKnownError("literal_error", {"expected": "1"})
+    return value
+
+
+Format: TypeAlias = Annotated[Literal[1], BeforeValidator(_number)]
+"""The format of a file of definitions."""
 
 
 class Model(BaseModel):

@@ -9,7 +9,7 @@ from pydantic import Field as Limits
 from pydantic import StringConstraints
 
 from .model import Adopted, Validity
-from .text import FactName, Lang, Model, Name, Text
+from .text import FactName, Format, Lang, Model, Name, Text
 
 Words: TypeAlias = Annotated[str, StringConstraints(min_length=1, max_length=80)]
 Way: TypeAlias = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*$")]
@@ -25,7 +25,7 @@ class Variant(Model):
     anything else in place of what was there. What the organisation's secrecy profile does not allow is not inherited.
     """
 
-    format: Literal[1]
+    format: Format
     routine: Name
     extends: Name
     label: Annotated[str, StringConstraints(pattern=r"^\d{4}\.\d+$")]

@@ -4,11 +4,11 @@ A municipality lays its own definitions/wording.yaml over the shipped one when i
 """
 
 from collections.abc import Mapping
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import Field, StringConstraints
 
-from .text import Lang, Model
+from .text import Format, Lang, Model
 
 Word = Annotated[str, StringConstraints(pattern=r"^[a-zåäöé]+( [a-zåäöé]+)?$", max_length=40)]
 
@@ -16,7 +16,7 @@ Word = Annotated[str, StringConstraints(pattern=r"^[a-zåäöé]+( [a-zåäöé]
 class Wording(Model):
     """Word lists by language."""
 
-    format: Literal[1]
+    format: Format
     verbs: Mapping[Lang, Annotated[tuple[Word, ...], Field(min_length=1)]]
     """With which of them what there is to do begins: ``ring``, ``call``."""
     naming: Mapping[Lang, Annotated[tuple[Word, ...], Field(min_length=1)]]

@@ -230,3 +230,11 @@ def test_both_verdicts_come_about() -> None:
 
     look()
     assert min(len(found) for found in verdicts.values()) >= 10
+
+
+def test_true_is_no_format_though_it_equals_one() -> None:
+    for kind, data in FILES_OF.values():
+        if isinstance(data, dict) and "format" in data:
+            assert not by_model(kind, {**data, "format": True})
+            assert not by_schema(kind, {**data, "format": True})
+            assert by_model(kind, data)
