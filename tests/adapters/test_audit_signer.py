@@ -19,6 +19,7 @@ from stegvis.adapters.audit.checkpoints import AuditLog, Made
 from stegvis.adapters.audit.note import read_checkpoint, read_vkey, signed_by
 from stegvis.adapters.audit.policy import read_policy
 from stegvis.adapters.audit.signer import SignerFolder, SigningKey
+from stegvis.adapters.audit.sinks import read_notes
 from stegvis.adapters.audit.tree import Frontier, Tree, consistent
 from stegvis.adapters.audit.verify import compare, head_entry, heads_root
 from stegvis.adapters.memory import MemoryStore
@@ -108,6 +109,17 @@ def test_a_log_that_is_shorter_than_what_was_signed_is_not_signed(at: Desk) -> N
         at.sign()
     at.records[-3:] = gone
     assert at.sign().size == size
+
+
+def test_after_an_accepted_loss_a_signer_begins_anew_under_another_key(at: Desk) -> None:
+    old = read_vkey(at.sign().new_key or "")
+    del at.records[-2:]
+    at.folder.rename(at.folder.with_name("aside"))
+    after = at.sign()
+    assert read_vkey(after.new_key or "") != old
+    assert signed_by(after.note, [old]) == []
+    kept = read_checkpoint(read_notes((at.folder.with_name("aside") / "checkpoints").read_bytes())[0].text)
+    assert compare(at.records, [kept]).bad is not None
 
 
 def test_what_was_changed_before_is_never_signed_over(at: Desk) -> None:
