@@ -129,8 +129,8 @@ def _file(path: Path) -> dict[str, object]:
 
 
 def fresh_key() -> str:
-    """A new idempotency key."""
-    return f"cli-{secrets.token_hex(8)}"
+    """A new idempotency key: so many random digits that none of them are taken for a personal number."""
+    return f"cli-{secrets.token_hex(16)}"
 
 
 def question_lines(fields: Fields, screen: Screen) -> Iterator[str]:

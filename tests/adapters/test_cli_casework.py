@@ -150,7 +150,9 @@ def test_a_hand_off_is_delivered_answered_and_proved(file: File, reported: tuple
     verify = file.say("verify", "--json")
     assert verify.json == {
         "sound": True,
-        "organisations": [{"organisation": name, "faults": []} for name in ("skola", "socialtjanst")],
+        "organisations": [
+            {"organisation": name, "faults": [], "checkpoints": None} for name in ("skola", "socialtjanst")
+        ],
     }
     assert "håller ihop" in file.say("verify", "--organisation", "skola").out
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import secrets
 import sqlite3
 import subprocess
 import sys
@@ -14,10 +15,12 @@ from pathlib import Path
 import pytest
 
 from stegvis.adapters.cli import desk
+from stegvis.adapters.cli.forms import fresh_key
 from stegvis.adapters.sql import SqlStore
 from stegvis.adapters.sql.schema import VERSION_TABLE
 from stegvis.engine.engine import Engine
 from stegvis.engine.values import Actor
+from stegvis.routines.form import holds_personal_number, is_reference
 
 from .commands import COUNSELLOR, HEAD, INTAKE, OVERLAY, PLANTED, File, Said, overlaid, say, spawned
 from .forking import ended, in_child
@@ -171,6 +174,14 @@ def test_the_same_key_with_other_content(file: File) -> None:
     first = file.say(*note, "--set", "line=ett", who=COUNSELLOR).json
     assert file.say(*note, "--set", "line=ett", who=COUNSELLOR).json == first
     holds(file.say(*note, "--set", f"line={PLANTED}", who=COUNSELLOR), "key_reused", 2)
+
+
+def test_a_random_key_is_never_taken_for_a_personal_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One command in some thousands was refused for the digits that its own key happened to hold."""
+    digits = "811218987600000000000000000000000000"
+    monkeypatch.setattr(secrets, "token_hex", lambda size: digits[: 2 * size])
+    assert holds_personal_number(digits[:12])
+    assert is_reference(fresh_key())
 
 
 def test_an_option_that_comes_twice_is_named(file: File) -> None:

@@ -141,8 +141,10 @@ def test_later_entry_takes_both_clocks() -> None:
 def test_a_case_is_opened_by_what_cannot_wait_and_followed() -> None:
     room = Room(shipped())
     dialogue = Dialogue(room.engine, TEACHER, lang="sv", keys=room.key)
-    heard = hold(dialogue.opening("suspicion", person="p-1"), reading("?", "nej", "0", "i dag kl. 08.30", "ja", "q"))
-    assert heard.about == ["danger", "danger", "check", "happened", "check", "choice"]
+    heard = hold(
+        dialogue.opening("suspicion", person="p-1"), reading("?", "nej", "2", "0", "i dag kl. 08.30", "ja", "q")
+    )
+    assert heard.about == ["danger", "danger", "arose", "check", "happened", "check", "choice"]
     case = room.engine.case(dialogue.case, actor=TEACHER)
     (run,) = case.runs.values()
     assert (run.state, run.person, run.opened) == ("noticed", "p-1", "2026-03-02T07:30:00.000000Z")
