@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stegvis.adapters.audit.checkpoints import AuditLog, Made
-from stegvis.adapters.audit.note import read_checkpoint, read_vkey, signed_by
+from stegvis.adapters.audit.note import Checkpoint, read_checkpoint, read_vkey, signed_by
 from stegvis.adapters.audit.policy import read_policy
 from stegvis.adapters.audit.signer import SignerFolder, SigningKey
 from stegvis.adapters.audit.sinks import read_notes
@@ -130,6 +130,18 @@ def test_what_was_changed_before_is_never_signed_over(at: Desk) -> None:
     after = read_checkpoint(at.sign().note.text)
     for checkpoint in (first, after):
         assert compare(at.records, [checkpoint], at.log.tiles.leaves(checkpoint.size)).bad == ("record_differs", 2, 2)
+
+
+def test_leaves_that_were_kept_of_a_longer_log_serve_an_older_checkpoint(at: Desk) -> None:
+    at.sign()
+    leaves = [one.leaf for one in at.records]
+    tree = Tree(leaves)
+    older = Checkpoint(ORIGIN, 3, tree.root(3))
+    assert compare(at.records[:2], [older], leaves).bad == ("log_short", 3, 3)
+    assert compare([*at.records[:1], row(9), *at.records[2:]], [older], leaves).bad == ("record_differs", 2, 2)
+    # Leaves of another log are no help, and do no harm.
+    assert compare(at.records[:2], [older], [bytes(32)] * 9).bad == ("log_short", 1, 3)
+    assert compare(at.records, [older], [bytes(32)] * 9).bad is None
 
 
 def test_a_record_that_is_not_what_its_leaf_says_is_not_signed(at: Desk) -> None:
