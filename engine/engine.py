@@ -5,7 +5,7 @@ has no effect on the case, and is noted in the access stream before anything is 
 """
 
 import os
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Literal, TypeAlias
@@ -17,25 +17,26 @@ from stegvis.routines.library import Library
 from . import messages
 from .answers import Answer, Receipt, Waiting
 from .casewide import readable
-from .corrections import OPENINGS, Correction, corrections, of_command
+from .corrections import of_command
 from .decide import CLOCK, rules_of
 from .desk import Desk, Telling
 from .drafts import Draft, Drafts
-from .evolve import fold
 from .extracts import Extract, Extracts
 from .files import Files
 from .following import Following
-from .guide import Guide, changes, guide
+from .guide import Guide, guide
+from .history import History
 from .identity import identity_of, shown_to, sight
 from .instants import local_day, text_of
-from .judge import may_see
 from .links import Links
 from .oversight import Announced, Look, Oversight, Sample
+from .past import Clocks
 from .person_desk import Persons
-from .ports import Clock, Entropy, Inbox, RecordRow, Sealer, Store, Transport
+from .ports import Clock, Entropy, Inbox, Sealer, Store, Transport
 from .post import Collected, Post
-from .replay import Replay, rejudge, step_of
-from .values import Actor, Case, Command, Event, Message
+from .replay import Replay
+from .retelling import Retelling, Wanted
+from .values import Actor, Case, Command, Message
 from .verify import Fault, Place, verify_case, verify_log
 
 How: TypeAlias = Literal["read", "print", "export"]
@@ -80,6 +81,7 @@ class Engine:
         self._oversight = Oversight(self._desk)
         self.extracts = Extracts(self._desk)
         self.persons = Persons(self._desk)
+        self._retelling = Retelling(self._desk, self.persons)
         self.following = Following(self._desk)
 
     def over(self, store: Store, tell: Telling | None) -> "Engine":
@@ -190,14 +192,8 @@ class Engine:
         """
         command = Command(kind="correct", run=run or "", trigger="correct", form=facts, reason=reason)
         receipt = self._desk.do(command, actor, key, case, expect=expect)
-        mine = of_command(self._corrections(actor, case), receipt.version)
+        mine = of_command(self._retelling.corrections(actor, case), receipt.version)
         return replace(receipt, rested=tuple(step for one in mine for step in one.rested))
-
-    def _corrections(self, actor: Actor, case: str) -> list[Correction]:
-        """The corrections of a case, as far as the actor may know of them."""
-        _, events = self._readable(actor.organisation, case)
-        library = self.files.with_rules(event.head["def"] for event in events if event.head["type"] in OPENINGS)
-        return list(corrections(library, events, lambda rules, fact: may_see(rules, frozenset({fact}), actor)))
 
     def change(
         self,
@@ -273,7 +269,7 @@ class Engine:
         seen = self._desk.seen(case, actor)
         one = self._desk.lookups.run(self.files.library_for(seen.case), seen.case, run, None)
         looking = self._desk.looking(seen, one, actor)
-        corrected = self._corrections(actor, case) if one.corrected else ()
+        corrected = self._retelling.corrections(actor, case) if one.corrected else ()
         asked = self._desk.revealed(seen, [one], reveal, actor) if reveal else None
         clock = self.store.mark(actor.organisation, "clock")
         shown = guide(looking, seen.case, clock=clock, corrected=corrected, reveal=asked)
@@ -335,28 +331,34 @@ class Engine:
         Raises:
             Refused: as ``guide``.
         """
-        seen = self._desk.seen(case, actor, what="replay", purpose="prove")
-        self._desk.look(seen, actor, "read", trg="replay")
-        place = self._place(actor.organisation, self.files.library_for(seen.case))
-        faults = [(fault.place, fault.code) for fault in verify_case(place, case)]
-        rows, events = self._readable(actor.organisation, case)
-        verdicts = rejudge(self.files.library_then, events)
-        library = self.files.library_for(seen.case)
-        # Who reads the log alone is not told what stood in the answers.
-        mended = self._corrections(actor, case) if seen.ground.on != "auditor" else ()
-        told = changes(library, mended, sight(identity_of(library, seen.case)))
-        steps = tuple(
-            step_of(row.id, event.head, *verdict, told.get(version, ()))
-            for version, (row, event, verdict) in enumerate(zip(rows, events, verdicts, strict=True), 1)
-        )
-        after = fold(events)
-        return Replay(
-            case,
-            steps,
-            {run.id: run.state for run in after.runs.values()} if after is not None else {},
-            tuple(faults),
-            self.persons.identity(seen.case),
-        )
+        return self._retelling.replay(case, actor=actor)
+
+    def history(
+        self,
+        case: str,
+        *,
+        actor: Actor,
+        after: Sequence[int] = (),
+        happened: datetime | None = None,
+        known: datetime | None = None,
+        between: tuple[datetime, datetime] | None = None,
+    ) -> History:
+        """A case read again from its log as ``replay`` does, every step told whole. The look is noted first.
+
+        Args:
+            case, actor: which case, and who reads.
+            after: versions after which to tell where the case stood.
+            happened: tell where it stood by what had happened at that instant, with all that is known now.
+            known: tell where it stood by what was known at that instant; with ``happened``, by what was known then of
+                what had happened.
+            between: two instants to tell the difference between, on the one clock and on the other.
+
+        Raises:
+            Refused: as ``guide``. BadInput: ``naive_instant``.
+        """
+        clocks = Clocks(_instant(happened), _instant(known)) if happened is not None or known is not None else None
+        both = (text_of(between[0]), text_of(between[1])) if between is not None else None
+        return self._retelling.history(case, Wanted(after, clocks, both), actor=actor)
 
     def who(self, case: str, *, actor: Actor) -> list[Look]:
         """Who has looked at a case, acted in it or been refused it, in order of time. The look is noted first.
@@ -385,18 +387,6 @@ class Engine:
             Refused: ``role``.
         """
         return self._oversight.openings(actor, reveal=reveal)
-
-    def _readable(self, organisation: str, case: str) -> tuple[list[RecordRow], list[Event]]:
-        """The records up to the first that cannot be read at all; verify names that one."""
-        rows: list[RecordRow] = []
-        events: list[Event] = []
-        for row in self.store.case_records(organisation, case):
-            try:
-                events.append(self.files.event(row, organisation, case))
-            except ValueError:
-                break
-            rows.append(row)
-        return rows, events
 
     def _place(self, organisation: str, library: Library) -> Place:
         return Place(self.store, library, self.keys, organisation, self.files.origin(organisation))

@@ -7,7 +7,8 @@ event), *attested* (it rests on what another organisation said, which nobody her
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal, TypeAlias, cast
+from datetime import date
+from typing import Any, Final, Literal, NamedTuple, TypeAlias, cast
 
 from stegvis.routines.errors import StegvisError
 from stegvis.routines.library import Library
@@ -19,9 +20,21 @@ from .decide import decide, rules_of
 from .evolve import evolve
 from .handoffs import protected_fact
 from .identity import HANDED
-from .instants import moment_of
+from .instants import day_at, moment_of
 from .persons import IdentityView
-from .values import Actor, Case, Command, Denied, Event, Facts, HandOffHead, Head, Message
+from .values import (
+    Actor,
+    Case,
+    Command,
+    Denied,
+    Event,
+    Facts,
+    HandOffHead,
+    Head,
+    Message,
+    Outcome,
+    Reason,
+)
 
 Verdict: TypeAlias = Literal["reproduced", "attested", "undecidable", "divergent"]
 
@@ -97,14 +110,32 @@ class Replay:
         return sum(step.verdict == verdict for step in self.steps)
 
 
-Verdicts: TypeAlias = tuple[Verdict, str | None]
-"""What judging a record anew says, and how it diverges."""
-_UNDECIDABLE: Verdicts = ("undecidable", None)
+class Judged(NamedTuple):
+    """What judging a record anew says.
+
+    Attributes:
+        verdict, kind: as in ``Step``.
+        reasons: why the step would have been refused, where it would.
+        reads: for each guard, by its id, what it came to when it was judged anew, and the facts that it rested on.
+    """
+
+    verdict: Verdict
+    kind: str | None = None
+    reasons: tuple[Reason, ...] = ()
+    reads: Mapping[str, tuple[Outcome, Facts]] = {}
+
+
+_UNDECIDABLE: Final = Judged("undecidable")
 LibraryThen: TypeAlias = Callable[[Head], Library]
 """Answers the library, with the rules and the law that a record names."""
 
 
-def rejudge(library: LibraryThen, events: Sequence[Event]) -> Iterator[Verdicts]:
+def rejudge(library: LibraryThen, events: Sequence[Event]) -> Iterator[tuple[Verdict, str | None]]:
+    """The verdict on each event of a case, and how it diverges. Arguments as for ``retrace``."""
+    return ((one.verdict, one.kind) for one in retrace(library, events))
+
+
+def retrace(library: LibraryThen, events: Sequence[Event]) -> Iterator[Judged]:
     """Judge each event of a case anew, from the first, under the rules and the law of its own day.
 
     Args:
@@ -113,7 +144,7 @@ def rejudge(library: LibraryThen, events: Sequence[Event]) -> Iterator[Verdicts]
     """
     case: Case | None = None
     blind: set[str] = set()
-    alarm: Verdicts | None = None
+    alarm: Judged | None = None
     before: Case | None = None
     begun: str | None = None
     for number, event in enumerate(events):
@@ -128,42 +159,75 @@ def rejudge(library: LibraryThen, events: Sequence[Event]) -> Iterator[Verdicts]
             # Danger to life is one command with two events, and both are judged with the first.
             judged, alarm = _acute(library, case, event, following)
         elif event.head["type"] == "run.open" and event.head.get("acute", False):
-            judged = raised or ("divergent", "other_event")
+            judged = raised or Judged("divergent", "other_event")
         else:
             # What a step begins is opened before the step itself, and neither rests on the other.
-            judged = _judged(library, before if begun == run else case, event)
+            laws = frozenset(one.head["law"] for one in events[max(0, number - 1) : number + 2])
+            judged = _judged(library, before if begun == run else case, event, laws)
         yield _timed(case, event) or judged
         before, begun = case, event.head.get("begun")
         case = evolve(case, event)
 
 
-def _timed(case: Case | None, event: Event) -> Verdicts | None:
+def _timed(case: Case | None, event: Event) -> Judged | None:
     """Whether time goes backwards; that is seen without any key."""
     head = event.head
     backwards = (case is not None and head["at"] < case.at) or head["hap"] > head["at"]
-    return ("divergent", "time_order") if backwards else None
+    return Judged("divergent", "time_order") if backwards else None
 
 
-def _judged(library: LibraryThen, case: Case | None, event: Event) -> Verdicts:
+def _judged(library: LibraryThen, case: Case | None, event: Event, laws: frozenset[str]) -> Judged:
+    run = case.runs.get(event.head["run"]) if case is not None else None
+    if run is not None and event.head["def"] != run.rules:
+        # A run is judged to its end by the rules it was opened under.
+        return Judged("divergent", "definition")
+    found = _anew(library, case, event)
+    if found.verdict == "divergent" and _by_another_law(library, case, event, laws):
+        return Judged("divergent", "law", found.reasons)
+    return found
+
+
+def _anew(library: LibraryThen, case: Case | None, event: Event) -> Judged:
     head = event.head
     try:
         then = library(head)
+        _cited(then, head)
         command, actor = _command(then, case, event)
         decision = decide(then, case, command, actor, moment_of(head["at"]))
     except StegvisError as error:
-        return "divergent", error.reason
+        return Judged("divergent", error.reason)
     if isinstance(decision, Denied):
-        return "divergent", decision.reasons[0].code
+        return Judged("divergent", decision.reasons[0].code, decision.reasons)
     same = (one for one in decision.events if one.head["run"] == head["run"] and one.head["type"] == head["type"])
     return _compared(next(same, None), event)
 
 
-def _compared(again: Event | None, event: Event) -> Verdicts:
+def _cited(library: Library, head: Head) -> None:
+    """Look at whether the law that a record names had those bases on that day.
+
+    Raises:
+        NoLaw: ``law_unknown``, ``law_not_in_force``.
+    """
+    if "hof" in head and head["hof"]["dir"] != "sent":
+        return  # what another organisation rested on is for its own log to prove
+    for basis in head.get("basis", ()):
+        library.law.at(basis, date.fromisoformat(day_at(head["at"])))
+
+
+def _by_another_law(library: LibraryThen, case: Case | None, event: Event, laws: frozenset[str]) -> bool:
+    """Whether a step that does not hold under the law book it names holds under one that its neighbours name."""
+    others = (event._replace(head={**event.head, "law": law}) for law in laws if law != event.head["law"])
+    return any(_anew(library, case, other).verdict != "divergent" for other in others)
+
+
+def _compared(again: Event | None, event: Event) -> Judged:
     differs = "other_event" if again is None else _difference(again, event)
+    outcomes = {one["id"]: one["out"] for one in again.head.get("guards", ())} if again is not None else {}
+    reads = {name: (outcomes[name], facts) for name, facts in again.reads} if again is not None else {}
     if differs is not None:
-        return "divergent", differs
+        return Judged("divergent", differs, (), reads)
     attested = event.head["type"] == "handoff.answered" or "why" in event.head
-    return ("attested" if attested else "reproduced"), None
+    return Judged("attested" if attested else "reproduced", None, (), reads)
 
 
 def _difference(again: Event, event: Event) -> str | None:
@@ -291,10 +355,10 @@ def _message(head: Head, hof: HandOffHead, facts: Facts) -> Message:
 
 def _acute(
     library: LibraryThen, case: Case | None, event: Event, following: Event | None
-) -> tuple[Verdicts, Verdicts | None]:
+) -> tuple[Judged, Judged | None]:
     """The step that raised the alarm, and the opening that follows it and carries the form."""
     if following is None or following.head["type"] != "run.open" or not following.head.get("acute", False):
-        return ("divergent", "other_event"), None
+        return Judged("divergent", "other_event"), None
     if following.body is None:
         return _UNDECIDABLE, _UNDECIDABLE
     head, opened = event.head, following.head
@@ -316,10 +380,9 @@ def _acute(
         )
         decision = decide(both, case, command, _actor(head), moment_of(head["at"]))
     except StegvisError as error:
-        return ("divergent", error.reason), ("divergent", error.reason)
+        return (Judged("divergent", error.reason),) * 2
     if isinstance(decision, Denied):
-        code = decision.reasons[0].code
-        return ("divergent", code), ("divergent", code)
+        return (Judged("divergent", decision.reasons[0].code, decision.reasons),) * 2
     first, second = decision.events
     return _compared(first, event), _compared(second, following)
 
