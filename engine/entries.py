@@ -261,17 +261,26 @@ def _what(change: DueChange, head: Head, run: Run | None) -> str:
 # ---- what was refused ---------------------------------------------------------------------------------------------
 
 
-def refusal(library: Library, said: Mapping[str, object]) -> Refusal:
-    """A refused attempt, as the access stream has it."""
+def refusal(library: Library, rules: Sequence[Rules], said: Mapping[str, object]) -> Refusal:
+    """A refused attempt, as the access stream has it.
+
+    Args:
+        library: for the words.
+        rules: of the case's runs.
+        said: the record.
+    """
     codes = tuple(str(code) for code in cast("Sequence[object]", said.get("why", ())))
-    words = library.words
-    texts = (words.get(f"reasons.{code}.says") for code in codes)
+    words, trigger = library.words, str(said.get("trg", ""))
+    moves = (moves[trigger] for one in rules for moves in one.moves.values() if trigger in moves)
+    move = next(moves, None)
+    texts = (words.get(f"reasons.{code}.says", words.get(f"history.refused.{code}")) for code in codes)
     return Refusal(
         at=str(said["at"]),
         actor=str(said["actor"]),
         role=role_title(library, str(said["role"])),
         unit=str(said["unit"]),
-        trigger=str(said.get("trg", "")),
+        trigger=trigger,
+        title=step_title(library, move) if move is not None else plain(trigger),
         why=codes,
         reasons=tuple(text for text in texts if text is not None and "{" not in text.sv),
     )

@@ -12,8 +12,9 @@ from stegvis.routines.library import Library
 from stegvis.routines.rules import Rules
 from stegvis.routines.text import Text, plain
 
+from .facts import sources
 from .guide import cited, joined
-from .identity import Sight, field_of, hidden, partly_hidden
+from .identity import Sight, field_of, partly_hidden
 from .instants import local_day, moment_of
 from .judge import may_see
 from .past import Outcome, Ran, differing
@@ -153,6 +154,7 @@ class Refusal:
     role: Text
     unit: str
     trigger: str
+    title: Text
     why: tuple[str, ...]
     reasons: tuple[Text, ...]
 
@@ -217,7 +219,7 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """A case's history for one reader: all its records, the refused attempts, its deadlines, and what was asked for.
+    """A case's history for one reader: all its records, the refused attempts, where it stands, and what was asked for.
 
     ``refusals`` is None where the reader may not know who has tried.
     """
@@ -225,7 +227,7 @@ class History:
     replay: Replay
     entries: tuple[Entry, ...]
     refusals: tuple[Refusal, ...] | None
-    limits: tuple[Limit, ...]
+    now: Standing
     after: Mapping[int, Standing]
     at: Standing | None
     between: tuple[Difference, ...]
@@ -268,7 +270,9 @@ class Reader:
         words = self.library.words
         if not self.answers or not self.may(rules, [fact]):
             return None
-        if hidden(rules, fact, self.look) or partly_hidden(rules, fact, self.look):
+        # What was worked out from an answer tells of it.
+        from_ = sources(rules, frozenset({fact})) - rules.derived.keys()
+        if any(partly_hidden(rules, one, self.look) for one in from_):
             return words["identity.hidden"]
         if value is None:
             return words["history.not_known"]

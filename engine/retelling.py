@@ -119,12 +119,11 @@ class Retelling:
             read.library, actor, sight(identity_of(read.library, read.seen.case)), read.seen.ground.on != "auditor"
         )
         now, teller = text_of(read.seen.now), _Teller(reader, read.events, self._books(read.events))
-        everything = range(len(read.events))
         return History(
             replay=read.replay,
             entries=tuple(entries(reader, self._files.library_then, self._judgings(read))),
             refusals=self._refusals(read, actor),
-            limits=teller.limits(everything, now),
+            now=teller.standing(Clocks(), now),
             after={version: teller.after(version) for version in wanted.after if 0 < version <= len(read.events)},
             at=teller.standing(wanted.at, now) if wanted.at is not None else None,
             between=tuple(teller.between(wanted.between, now)) if wanted.between is not None else (),
@@ -163,7 +162,8 @@ class Retelling:
             if not holds:
                 return None
         denied = (said for said in self._stream(read) if said["type"] == "transition.denied")
-        return tuple(refusal(read.library, said) for said in denied)
+        known = [read.library.by_digest[run.rules] for run in read.seen.case.runs.values()]
+        return tuple(refusal(read.library, known, said) for said in denied)
 
     def _books(self, events: Sequence[Event]) -> dict[str, Library]:
         """A library with each law book that the case's records name."""

@@ -6,8 +6,9 @@ other text has it. Where none has it, what stood there was something else, or a 
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from itertools import product
-from typing import Any, NamedTuple, cast
+from dataclasses import replace
+from itertools import combinations, islice, product
+from typing import Any, Final, NamedTuple, cast
 
 from stegvis.routines.errors import StegvisError
 from stegvis.routines.library import Library
@@ -15,14 +16,15 @@ from stegvis.routines.rules import Rules
 
 from .access import Ground
 from .asking import asking
-from .corrections import corrections
+from .corrections import Correction, corrections
 from .evolve import fold
 from .guide import guide
 from .history import Screened
 from .instants import moment_of
 from .judge import may_see
+from .powers import ORDER as DELEGATION
 from .replay import LibraryThen
-from .values import Actor, Case, Command, Event, Head
+from .values import Actor, Case, Command, Event, Head, Run
 
 
 class Looked(NamedTuple):
@@ -64,6 +66,8 @@ class Screens:
         outside: Callable[[Rules, str], Mapping[str, int]],
     ) -> None:
         self._library, self._then, self._events, self._outside = library, then, events, outside
+        self._had: dict[str, Actor] = {}
+        """How an actor was, when what stood on their screen was last made again."""
         self._looks: dict[tuple[str, str], list[Looked]] = {}
         for look in looks:
             self._looks.setdefault((look.actor, look.seen), []).append(look)
@@ -89,57 +93,91 @@ class Screens:
         looks = self._looks.get((head["actor"], seen)) or [
             Looked(head["actor"], head["run"], head["at"], seen, _ground(head), None)
         ]
-        for look in looks[-2:]:
-            shown = self._folded(version - 1, look.at)
-            if shown is None or (look.run or head["run"]) not in shown.runs:
+        for look in looks[-1:]:
+            shown = self._folded(self._before(version), look.at)
+            run = shown.runs.get(look.run or head["run"]) if shown is not None else None
+            if shown is None or run is None:
                 continue
-            for actor, outside in product(self._actors(head, look), self._outsides(event, shown, look)):
-                yield self._digest(head, look, shown, actor, outside)
+            ways = product(self._libraries(head), self._outsides(event, run), self._actors(head, look, run))
+            for library, outside, actor in islice(ways, _MOST_WAYS):
+                digest = self._digest(library, look, (shown, run), actor, outside)
+                if digest == seen:
+                    self._had[actor.id] = actor
+                yield digest
+
+    def _before(self, version: int) -> int:
+        """How many records there were before the command that made a record: what it began stands before it."""
+        head = self._events[version - 1].head
+        begun = version > 1 and self._events[version - 2].head.get("begun") == head["run"]
+        return version - 2 if begun and self._events[version - 2].head["at"] == head["at"] else version - 1
 
     def _folded(self, most: int, at: str) -> Case | None:
         """The case as it stood when somebody looked."""
         return fold(event for event in self._events[:most] if event.head["at"] <= at)
 
-    def _digest(self, head: Head, look: Looked, shown: Case, actor: Actor, outside: Mapping[str, int]) -> str:
-        library = self._then(head)
-        run = shown.runs[look.run or head["run"]]
+    def _libraries(self, head: Head) -> Iterator[Library]:
+        """The rules and the law of the record, with the orders that hold now, or with those that it names."""
+        then = self._then(head)
+        yield replace(then, orders=self._library.orders)
+        if "ord" in head and then.orders[DELEGATION].digest != self._library.orders[DELEGATION].digest:
+            yield then
+
+    def _digest(  # noqa: PLR0917 - the parts of one look
+        self, library: Library, look: Looked, stood: tuple[Case, Run], actor: Actor, outside: Mapping[str, int]
+    ) -> str:
+        shown, run = stood
         command = Command(kind="take", run=run.id, trigger="guide", outside=outside)
         ask = asking(library, command, actor, moment_of(look.at), shown)._replace(ground=look.ground)
-        mended = ()
+        mended: Sequence[Correction] = ()
         if run.corrected:
             before = self._events[: shown.version]
             mended = tuple(corrections(library, before, lambda rules, fact: may_see(rules, frozenset({fact}), actor)))
         return guide(ask, shown, clock=None, corrected=mended, reveal=look.fields).digest
 
-    def _actors(self, head: Head, look: Looked) -> Iterator[Actor]:
-        """Who may have looked: with the roles and powers used here, then with all that they used in the case."""
+    def _actors(self, head: Head, look: Looked, run: Run) -> Iterator[Actor]:
+        """Who may have looked: as they last were, then with each choice of the powers that the screen tells of."""
+        before = self._had.get(head["actor"])
+        if before is not None:
+            yield before
         mine = [one.head for one in self._events if one.head["actor"] == head["actor"]]
-        roles = [frozenset({head["role"]}), frozenset(one["role"] for one in mine) | _taken(look, head)]
-        powers = [frozenset({head["dlg"]} if "dlg" in head else ()), frozenset(one["dlg"] for one in mine if "dlg" in one)]
-        competent = head.get("qual", False) or any(one.get("qual", False) for one in mine)
-        tried = set[tuple[frozenset[str], frozenset[str], bool]]()
-        for some in product(roles, [*powers, frozenset(self._library.roles.delegations)], [competent, True, False]):
-            if some not in tried:
-                tried.add(some)
-                yield Actor(
-                    head["actor"],
-                    roles=some[0],
-                    unit=head["unit"],
-                    organisation=head["org"],
-                    delegations=some[1],
-                    qualified=some[2],
-                )
-
-    def _outsides(self, event: Event, shown: Case, look: Looked) -> Iterator[Mapping[str, int]]:
-        """What may have been known of earlier runs: none, what the step counted, and what is there now."""
-        run = shown.runs[look.run or event.head["run"]]
+        roles = dict.fromkeys((frozenset({head["role"]}), _roles(mine) | _taken(look, head)))
+        competent = any(one.get("qual", False) for one in (head, *mine))
         rules = self._library.by_digest[run.rules]
+        asked = {move.step.delegation for move in rules.moves[run.state].values()} - {None}
+        used = {one["dlg"] for one in mine if "dlg" in one}
+        likely = [frozenset(used), frozenset(used | asked), *_subsets(cast("set[str]", asked), used)]
+        for powers, role, qualified in product(dict.fromkeys(likely), roles, (competent, not competent)):
+            yield Actor(
+                head["actor"],
+                roles=role,
+                unit=head["unit"],
+                organisation=head["org"],
+                delegations=cast("frozenset[str]", powers),
+                qualified=qualified,
+            )
+
+    def _outsides(self, event: Event, run: Run) -> Iterator[Mapping[str, int]]:
+        """What may have been known of earlier runs: what is there now, and what the step counted."""
         said = cast("Mapping[str, int]", (event.body or {}).get("outside", {}))
-        found: list[Mapping[str, int]] = []
-        for one in (self._outside(rules, run.id), said):
-            if one not in found:
-                found.append(one)
-        yield from found
+        now = self._outside(self._library.by_digest[run.rules], run.id)
+        yield now
+        if {**now, **said} != now:
+            yield {**now, **said}
+
+
+_MOST_WAYS: Final = 100
+"""Ways in which a screen is made again before it is given up."""
+
+
+def _subsets(asked: set[str], used: set[str]) -> Iterator[frozenset[str]]:
+    """The powers that were used, with each choice of the others; those with the most first."""
+    others = sorted(asked - used)
+    for count in range(len(others), -1, -1):
+        yield from (frozenset(used.union(some)) for some in combinations(others, count))
+
+
+def _roles(heads: Sequence[Head]) -> frozenset[str]:
+    return frozenset(one["role"] for one in heads)
 
 
 def _ground(head: Head) -> Ground | None:

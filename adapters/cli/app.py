@@ -46,7 +46,7 @@ COMMANDS: Final = {
     "deliver": "post:deliver",
     "collect": "post:collect",
     "introduce": "post:introduce",
-    "replay": "proof:replay",
+    "replay": "replaying:replay",
     "verify": "proof:verify",
     "checkpoint": "auditing:checkpoint",
     "receipt": "auditing:receipt",

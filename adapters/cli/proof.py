@@ -15,8 +15,8 @@ from stegvis.routines.errors import NotProved
 from stegvis.routines.text import Text
 
 from .auditing import audit_log, checkpoints_of, policy_of
-from .desk import Desk, actor, desk
-from .options import ACTING, GOOD, KEPT, NO, Acting, Kept
+from .desk import Desk, desk
+from .options import GOOD, KEPT, NO, Kept
 from .screen import Screen, shipped_words
 
 if TYPE_CHECKING:
@@ -24,15 +24,6 @@ if TYPE_CHECKING:
     from ..audit.verify import Compared
 
 VERDICTS: Final[tuple[Verdict, ...]] = ("reproduced", "attested", "undecidable", "divergent")
-
-
-def replay(case: str, /, *, acting: Acting = ACTING) -> int:
-    """Judge a case anew from its log."""
-    with desk(acting) as at:
-        found = at.engine.replay(case, actor=actor(acting, at.library))
-        at.screen.document(replay_json(found))
-        at.screen.lines(replay_lines(found, at.screen))
-        return GOOD if found.sound else NO
 
 
 def replay_json(found: Replay) -> dict[str, object]:
@@ -54,6 +45,11 @@ def replay_lines(found: Replay, screen: Screen) -> Iterator[str]:
         yield _step_line(step, screen)
         for one in step.changed:
             yield screen.word("replay_changed", what=one.title, was=one.was, now=one.now)
+    yield from replay_ends(found, screen)
+
+
+def replay_ends(found: Replay, screen: Screen) -> Iterator[str]:
+    """Whether the log hangs together, and how many steps got which verdict."""
     for version, code in found.faults:
         yield fault_line(Fault(code, None, version), screen)
     for verdict in VERDICTS:
