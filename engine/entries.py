@@ -175,16 +175,14 @@ def _gap(before: Event | None, event: Event) -> int:
 # ---- why it was allowed -------------------------------------------------------------------------------------------
 
 
-def _guards(
-    reader: Reader, rules: Rules, move: Move | None, event: Event, judged: Judged
-) -> Iterator[Guarded]:
+def _guards(reader: Reader, rules: Rules, move: Move | None, event: Event, judged: Judged) -> Iterator[Guarded]:
     known = {guard.guard.id: guard for guard in move.guards} if move is not None else {}
     for result in event.head.get("guards", ()):
         guard = known.get(result["id"])
         if guard is None or not _may(reader, rules, guard):
             continue
         again = judged.reads.get(result["id"])
-        facts = again[1] if again is not None else {}
+        facts: Facts = again[1] if again is not None else {}
         yield Guarded(
             result["id"],
             guard.guard.says,

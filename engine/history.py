@@ -398,4 +398,3 @@ def _limits(words: Mapping[str, Text], one: Stood, old: Sequence[Limit], new: Se
         was, now = said(sides[0]), said(sides[1])
         if limit is not None and was != now:
             yield Change("limit", one.routine, limit.title, was, now)
-

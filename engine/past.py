@@ -7,11 +7,13 @@ correction holds from when the answer that it corrects was given.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal, NamedTuple, TypeAlias, cast
+from typing import Any, Literal, NamedTuple, TypeAlias, TypeVar, cast
 
 from .clocks import limit
 from .evolve import evolve
 from .values import Case, Due, Event, Head
+
+K = TypeVar("K")
 
 _OPENINGS = frozenset({"case.open", "run.open"})
 
@@ -62,8 +64,8 @@ def belonging(events: Sequence[Event]) -> list[str]:
 def within(events: Sequence[Event], clocks: Clocks) -> list[int]:
     """The places, from 0, of the events that belong to the past at those instants."""
     known = len(events)
-    if clocks.known is not None:
-        late = (number for number, event in enumerate(events) if recorded(event.head) > cast("str", clocks.known))
+    if (until := clocks.known) is not None:
+        late = (number for number, event in enumerate(events) if recorded(event.head) > until)
         known = next(late, known)
     if clocks.happened is None:
         return list(range(known))
@@ -149,7 +151,7 @@ def _standing(one: Ran, end: str) -> Ran:
 # ---- from one instant to another ----------------------------------------------------------------------------------
 
 
-def differing(was: Mapping[str, object], now: Mapping[str, object]) -> Iterator[str]:
+def differing(was: Mapping[K, object], now: Mapping[K, object]) -> Iterator[K]:
     """The names whose values are not the same, in the order of the later mapping, then those that are gone."""
     yield from (name for name, value in now.items() if name not in was or was[name] != value)
     yield from (name for name in was if name not in now)

@@ -222,8 +222,11 @@ def _by_another_law(library: LibraryThen, case: Case | None, event: Event, laws:
 
 def _compared(again: Event | None, event: Event) -> Judged:
     differs = "other_event" if again is None else _difference(again, event)
-    outcomes = {one["id"]: one["out"] for one in again.head.get("guards", ())} if again is not None else {}
-    reads = {name: (outcomes[name], facts) for name, facts in again.reads} if again is not None else {}
+    outcomes: dict[str, Outcome] = (
+        {one["id"]: one["out"] for one in again.head.get("guards", ())} if again is not None else {}
+    )
+    read = again.reads if again is not None else ()
+    reads: dict[str, tuple[Outcome, Facts]] = {name: (outcomes[name], facts) for name, facts in read}
     if differs is not None:
         return Judged("divergent", differs, (), reads)
     attested = event.head["type"] == "handoff.answered" or "why" in event.head
@@ -380,9 +383,11 @@ def _acute(
         )
         decision = decide(both, case, command, _actor(head), moment_of(head["at"]))
     except StegvisError as error:
-        return (Judged("divergent", error.reason),) * 2
+        unjudged = Judged("divergent", error.reason)
+        return unjudged, unjudged
     if isinstance(decision, Denied):
-        return (Judged("divergent", decision.reasons[0].code, decision.reasons),) * 2
+        refused = Judged("divergent", decision.reasons[0].code, decision.reasons)
+        return refused, refused
     first, second = decision.events
     return _compared(first, event), _compared(second, following)
 

@@ -3,8 +3,8 @@
 Noted before anything is shown, under the same right as reading the log.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple, cast
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -17,7 +17,7 @@ from .desk import Desk, Seen
 from .entries import Judging, entries, refusal
 from .evolve import fold
 from .guide import changes
-from .history import Difference, History, Reader, Refusal, Standing, difference, limits, stood
+from .history import Difference, History, Limit, Reader, Refusal, Standing, difference, limits, stood
 from .identity import identity_of, sight
 from .instants import text_of
 from .judge import may_see
@@ -146,11 +146,10 @@ class Retelling:
         case = read.seen.case
         return [orjson.loads(row.body) for row in self._files.store.looks(case.organisation, case.id)]
 
-    def _outside(self, read: _Read) -> Any:
+    def _outside(self, read: _Read) -> Callable[[Rules, str], Mapping[str, int]]:
         def outside(rules: Rules, run: str) -> Mapping[str, int]:
             about, derived = read.seen.case.runs[run], tuple(rules.routine.derived)
-            found = self._desk.lookups.outside(rules, derived, read.seen.case.organisation, about, read.seen.now)
-            return found
+            return self._desk.lookups.outside(rules, derived, read.seen.case.organisation, about, read.seen.now)
 
         return outside
 
@@ -183,7 +182,8 @@ class _Teller:
     def __init__(self, reader: Reader, events: Sequence[Event], books: Mapping[str, Library]) -> None:
         self._reader, self._events, self._books = reader, events, books
 
-    def limits(self, places: Sequence[int], end: str) -> Any:
+    def limits(self, places: Sequence[int], end: str) -> tuple[Limit, ...]:
+        """Every deadline of some records, and how it stood at an instant."""
         return tuple(limits(self._reader, deadlines(self._events, places, end), self._books))
 
     def after(self, version: int) -> Standing:

@@ -122,7 +122,7 @@ class Screens:
         if "ord" in head and then.orders[DELEGATION].digest != self._library.orders[DELEGATION].digest:
             yield then
 
-    def _digest(  # noqa: PLR0917 - the parts of one look
+    def _digest(
         self, library: Library, look: Looked, stood: tuple[Case, Run], actor: Actor, outside: Mapping[str, int]
     ) -> str:
         shown, run = stood

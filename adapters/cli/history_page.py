@@ -53,7 +53,7 @@ def page(found: History, chosen: Chosen, say: Say) -> Iterator[str]:
     yield f'<!doctype html>\n<html lang="{say.lang}">\n<head><meta charset="utf-8">\n'
     yield '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
     yield '<meta name="robots" content="noindex"><meta name="referrer" content="no-referrer">\n'
-    yield '<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; style-src \'unsafe-inline\'">\n'
+    yield "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\n"
     yield f"<title>{title}</title>\n<style>{_STYLE}</style></head>\n<body>\n"
     yield f'<a class="skip" href="#steps">{escape(say("page.steps"))}</a>\n'
     yield f"<header><h1>{title}</h1>\n"

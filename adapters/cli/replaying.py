@@ -1,4 +1,4 @@
-"""The command that reads a case again from its log: step by step, at a date on two clocks, the difference, as a page."""
+"""The command that reads a case again from its log: step by step, at a date on two clocks, as lines or a page."""
 
 import os
 from collections.abc import Iterator

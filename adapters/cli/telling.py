@@ -1,4 +1,4 @@
-"""A case's history in words, the same for lines of text and for a page: each step as labels with what stands by them."""
+"""A case's history in words, the same for lines of text and for a page: each step as labels with what stands by."""
 
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
@@ -36,7 +36,7 @@ class Say:
 
 
 def versions(found: Sequence[int]) -> str:
-    """Numbers of steps, those that follow each other drawn together: ``1–4, 7``."""
+    """Numbers of steps, those that follow each other drawn together: 1 to 4, 7."""
     ranges: list[list[int]] = []
     for one in found:
         if ranges and ranges[-1][1] == one - 1:
@@ -225,10 +225,11 @@ class Chosen(NamedTuple):
 
     def of(self, found: History) -> list[Entry]:
         """The entries that are shown."""
-        return [one for one in found.entries if one.level in self.levels and self.first <= one.step.version <= self.last]
+        return [
+            one for one in found.entries if one.level in self.levels and self.first <= one.step.version <= self.last
+        ]
 
 
 def refused_between(found: History, after: str, until: str) -> list[Refusal]:
     """The refused attempts after one instant, until another."""
     return [one for one in found.refusals or () if after < one.at <= until]
-
