@@ -6,10 +6,11 @@ from pathlib import Path
 
 from stegvis.engine.answers import Receipt, Refused
 from stegvis.engine.engine import How
+from stegvis.routines.errors import BadInput
 
 from .desk import Desk, actor, desk, instant
 from .errors import reason_lines, speakable, told
-from .following import begin, follow, wanted
+from .following import begin, choose, follow, wanted
 from .forms import Fields, answers, fields_of, fresh_key, opening, question_json, question_lines, split
 from .options import ACTING, GOOD, NO, Acting, Answers
 from .screen import shipped_words
@@ -45,7 +46,7 @@ def open_(
 
 
 def guide(
-    case: str,
+    case: str | None = None,
     /,
     *,
     run: str | None = None,
@@ -55,12 +56,14 @@ def guide(
     once: bool = False,
     acting: Acting = ACTING,
 ) -> int:
-    """Follow a case step by step, or show once what stands on the screen."""
+    """Follow a case step by step, or show once what stands on the screen. Without a case one is chosen first."""
     talking = wanted(interactive=interactive, once=once or how != "read" or bool(reveal), json=acting.json)
     with desk(acting) as at:
         who = actor(acting, at.library)
         if talking:
-            return follow(at, who, case, run)
+            return follow(at, who, case, run) if case is not None else choose(at, who)
+        if case is None:
+            raise BadInput("missing_argument", argument="CASE", command="stegvis guide")
         shown = at.engine.guide(case, actor=who, run=run, how=how, reveal=reveal)
         at.screen.document({"guide": shown.json(), "digest": shown.digest})
         at.screen.lines(shown.text(at.screen.lang).splitlines())

@@ -16,6 +16,7 @@ from .desk import Desk
 from .dialogue import Dialogue
 from .errors import told
 from .forms import fresh_key
+from .mine import listed
 from .options import GOOD
 from .screen import Screen, shipped_words
 from .terminal import Lost, terminal
@@ -39,6 +40,28 @@ def follow(at: Desk, who: Actor, case: str, run: str | None) -> int:
     """Follow a case until the reader stops; answers the exit status."""
     dialogue = Dialogue(at.engine, who, case, run=run, lang=at.screen.lang, keys=fresh_key)
     return converse(at.screen, dialogue.talk(), dialogue.lost)
+
+
+def choose(at: Desk, who: Actor) -> int:
+    """Show what the reader has on the desk, and follow what is chosen; answers the exit status."""
+    found = at.engine.following.tasks(actor=who)
+    if not found:
+        at.screen.say("list.none")
+        return GOOD
+    dialogue = Dialogue(at.engine, who, lang=at.screen.lang, keys=fresh_key)
+
+    def talk() -> Generator[Said, str, list[str]]:
+        voice, lines = dialogue.voice, [*listed(at, found, who.id), dialogue.voice.word("which")]
+        while True:
+            text = (yield Said(tuple(lines), voice.word("choice"), "which")).strip().lower()
+            if text == "q":
+                return []
+            if text in (numbers := {str(number): one for number, one in enumerate(found, 1)}):
+                dialogue.case, dialogue.run = numbers[text].case, numbers[text].run
+                return (yield from dialogue.talk())
+            lines = [voice.word("not_one"), voice.word("which")]
+
+    return converse(at.screen, talk(), dialogue.lost)
 
 
 def begin(at: Desk, who: Actor, routine: str, person: str | None) -> int:

@@ -1,6 +1,6 @@
 """The command of what somebody has on the desk."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import groupby
 
 from stegvis.engine.days import say_moment
@@ -18,15 +18,20 @@ def list_(*, acting: Acting = ACTING) -> int:
         who = actor(acting, at.library)
         found = at.engine.following.tasks(actor=who)
         at.screen.document({"tasks": found})
-        if not found:
-            at.screen.say("list.none")
-        for group, some in groupby(found, key=lambda one: one.group):
-            tasks = list(some)
-            at.screen.say(f"list.{group}", count=len(tasks))
-            for number, one in enumerate(tasks, 1):
-                at.screen.lines(_lines(at, one, number, who.id))
-            at.screen.line()
+        at.screen.lines(listed(at, found, who.id))
         return GOOD
+
+
+def listed(at: Desk, found: Sequence[Task], me: str) -> Iterator[str]:
+    """The list as lines, numbered from one to its end whatever the group."""
+    if not found:
+        yield at.screen.word("list.none")
+    for group, some in groupby(enumerate(found, 1), key=lambda one: one[1].group):
+        tasks = list(some)
+        yield at.screen.word(f"list.{group}", count=len(tasks))
+        for number, one in tasks:
+            yield from _lines(at, one, number, me)
+        yield ""
 
 
 def _lines(at: Desk, one: Task, number: int, me: str) -> Iterator[str]:

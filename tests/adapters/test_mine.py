@@ -10,7 +10,7 @@ from stegvis.engine.following import GROUPS, Task
 from stegvis.engine.values import Actor
 
 from ..engine.toys import INTAKE, KURATOR, LEADER, WORKER, World
-from .commands import COUNSELLOR, File
+from .commands import COUNSELLOR, HEAD, File
 from .commands import INTAKE as INTAKE_OPTIONS
 from .talks import Room
 
@@ -114,3 +114,24 @@ def test_the_command_says_the_groups_in_words(tmp_path: Path, lang: str) -> None
     assert ("INTE KÄNT OM SKYDDAD" if lang == "sv" else "NOT KNOWN WHETHER PROTECTED") in said.out
     assert file.say("list", "--json", who=COUNSELLOR).json["tasks"][0]["case"] == case
     assert file.say("list", "--json", who=INTAKE_OPTIONS).json["tasks"] == []
+
+
+def test_a_case_is_chosen_from_the_list_and_followed(tmp_path: Path) -> None:
+    file = File(tmp_path)
+    cases = [file.open(), file.open()]
+    said = file.say("guide", "--interactive", who=COUNSELLOR, given=b"9\nfel\n2\nq\n")
+    assert said.exit == 0, said
+    listed = [line for line in said.out.splitlines() if "Ärende " in line]
+    assert [next(case for case in cases if case in line) for line in listed] == cases
+    assert said.out.count("Välj ett av numren ovan.") == 2
+    assert "Nu:" in said.out
+    seen = {case: file.say("who", case, who=HEAD).out.count("Läst.") for case in cases}
+    assert seen[cases[1]] == seen[cases[0]] + 1, "one was followed, both were in the list"
+
+
+def test_without_anything_to_do_or_without_a_terminal_there_is_nothing_to_choose(tmp_path: Path) -> None:
+    file = File(tmp_path)
+    file.open()
+    other = ("--actor", "u-9", "--role", "intake_worker", "--unit", "mottag", "--organisation", "socialtjanst")
+    assert "inget att göra" in file.say("guide", "--interactive", who=other, given=b"").out
+    assert file.say("guide", "--json", who=COUNSELLOR).codes == {"missing_argument"}
