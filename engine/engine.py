@@ -5,7 +5,7 @@ has no effect on the case, and is noted in the access stream before anything is 
 """
 
 import os
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Literal, TypeAlias
@@ -377,6 +377,22 @@ class Engine:
             Refused: ``role``. BadInput: ``out_of_range`` (count).
         """
         return self._oversight.sample(actor, count=count, seed=seed, since=since)
+
+    def take_out(self, what: str, make: Callable[[], str], *, actor: Actor) -> str:
+        """Let an auditor take the organisation's log out of the system; noted with its digest before anybody has it.
+
+        Args:
+            what: kind of what is made, as a code.
+            make: makes it where nobody sees it yet, and answers its SHA-256.
+            actor: who takes it out.
+
+        Returns:
+            The digest, once it is noted.
+
+        Raises:
+            Refused: ``role``; nothing was made. StoreError: it is not noted, and must not be handed over.
+        """
+        return self._oversight.take_out(what, make, actor)
 
     def openings(self, *, actor: Actor, reveal: bool = False) -> list[Announced]:
         """The opened glass that somebody in the actor's place is still to look at, each with its reason.

@@ -3,7 +3,7 @@
 Reading the log is a look like any other: it is noted before anything is shown.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from hashlib import sha256
@@ -31,6 +31,8 @@ SEEDS = 2**53
 """A seed is a whole number below this, which every JSON reader keeps exactly."""
 WHY = "opening.reason"
 """What is noted when the reasons for opened glass are shown though they could lead to a protected person."""
+AUDITOR = "auditor"
+"""Who takes the log out where no access order says who audits."""
 MOST = 1000
 """Looks in one sample."""
 
@@ -170,6 +172,15 @@ class Oversight:
         drew = {"seed": seed, "count": count, "upto": upto, **({"since": first} if first is not None else {})}
         desk.looks("sample", dict.fromkeys(one.case for one in chosen if one.case is not None), actor, now, smp=drew)
         return Sample(seed, upto, first, len(found), tuple(self._known(actor, chosen)))
+
+    def take_out(self, what: str, make: Callable[[], str], actor: Actor) -> str:
+        self.desk.vouched(actor)
+        rules = self.files.library.access(actor.organisation)
+        # Where cases are open to all of the organisation, the log as a whole still is not.
+        self._only(rules.audits if rules is not None else (AUDITOR,), actor, what)
+        made = make()
+        self.desk.note(actor, "export", self.files.clock(), trg=what, seen=made)
+        return made
 
     def openings(self, actor: Actor, *, reveal: bool = False) -> list[Announced]:
         desk, store, organisation = self.desk, self.files.store, actor.organisation

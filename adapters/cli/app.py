@@ -50,6 +50,7 @@ COMMANDS: Final = {
     "verify": "proof:verify",
     "checkpoint": "auditing:checkpoint",
     "receipt": "auditing:receipt",
+    "bundle": "exporting:bundle",
     "check": "checking:check",
     "diagram": "drawing:diagram",
     "doctor": "doctor:doctor",

@@ -12,6 +12,7 @@ from stegvis.adapters.audit.proof import read_proof
 from stegvis.engine.sealing import leaf_hash
 
 from .attacks import opened
+from .bundles import verified
 from .commands import COUNSELLOR, PLANTED, File, Said, say
 from .signers import Key, note_of
 
@@ -210,3 +211,27 @@ def test_every_checkpoint_goes_to_the_file_that_only_grows(file: File, tmp_path:
     assert (tmp_path / "away").read_text() == "\n".join([*notes, ""])
     away = ("--checkpoint", str(tmp_path / "away"), "--policy", str(folder(file) / "policy"))
     assert file.say("verify", *away).exit == 0
+
+
+AUDITOR = ("--actor", "r-1", "--role", "auditor", "--unit", "revision", "--organisation", "skola")
+
+
+def test_an_auditor_takes_a_bundle_and_nobody_else_does(file: File, tmp_path: Path) -> None:
+    none = file.say("bundle", tmp_path / "early", "--json", who=AUDITOR)
+    assert (none.exit, none.codes) == (2, {"no_checkpoint"})
+    size = signed(file)["size"]
+    refused = file.say("bundle", tmp_path / "mine", "--json", who=COUNSELLOR)
+    assert (refused.exit, refused.codes) == (1, {"refused", "role"})
+    policy = folder(file) / "policy"
+    said = file.say("bundle", tmp_path / "mine", "--policy", policy, "--json", who=AUDITOR)
+    assert (said.exit, said.json["size"], said.json["masked"]) == (0, size, False)
+    found = verified(tmp_path / "mine", "--policy", policy)
+    assert (found.exit, found.said["digest"]) == (0, said.json["digest"])
+    again = file.say("bundle", tmp_path / "mine", "--json", who=AUDITOR)
+    assert (again.exit, again.codes) == (2, {"file_exists"})
+    masked = file.say("bundle", tmp_path / "masked", "--masked", "--lang", "en", who=AUDITOR)
+    assert masked.exit == 0
+    assert f"up to and including record {size}" in masked.out
+    assert verified(tmp_path / "masked", "--masked").exit == 0
+    for path in tmp_path.glob("ma*/**/*"):
+        assert path.is_dir() or PLANTED.encode() not in path.read_bytes()

@@ -1,0 +1,36 @@
+"""The commands with which an auditor takes the log out: the audit bundle."""
+
+from functools import partial
+from pathlib import Path
+
+from .auditing import audit_log, contents
+from .desk import actor, desk
+from .options import ACTING, GOOD, Acting
+
+
+def bundle(
+    folder: Path,
+    /,
+    *,
+    audit: Path | None = None,
+    policy: Path | None = None,
+    masked: bool = False,
+    acting: Acting = ACTING,
+) -> int:
+    """Make an audit bundle that can be checked without this library."""
+    from ..audit.bundle import bundle as make  # noqa: PLC0415 - loaded when it is needed
+
+    with desk(acting) as at:
+        who = actor(acting, at.library)
+        what = "bundle.masked" if masked else "bundle"
+        made = make(
+            audit_log(at, who.organisation, audit),
+            folder,
+            partial(at.engine.take_out, what, actor=who),
+            policy=contents(policy) if policy is not None else None,
+            masked=masked,
+        )
+        _, size, root = made.checkpoint
+        at.screen.document({"size": size, "root": root.hex(), "digest": made.digest, "masked": masked})
+        at.screen.say("bundled", organisation=at.called(who.organisation), size=size, digest=made.digest)
+        return GOOD
