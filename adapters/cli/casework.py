@@ -58,12 +58,14 @@ def guide(
 ) -> int:
     """Follow a case step by step, or show once what stands on the screen. Without a case one is chosen first."""
     talking = wanted(interactive=interactive, once=once or how != "read" or bool(reveal), json=acting.json)
+    if case is None and not talking:
+        raise BadInput("missing_argument", argument="CASE", command="stegvis guide")
     with desk(acting) as at:
         who = actor(acting, at.library)
-        if talking:
-            return follow(at, who, case, run) if case is not None else choose(at, who)
         if case is None:
-            raise BadInput("missing_argument", argument="CASE", command="stegvis guide")
+            return choose(at, who)
+        if talking:
+            return follow(at, who, case, run)
         shown = at.engine.guide(case, actor=who, run=run, how=how, reveal=reveal)
         at.screen.document({"guide": shown.json(), "digest": shown.digest})
         at.screen.lines(shown.text(at.screen.lang).splitlines())
