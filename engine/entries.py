@@ -12,12 +12,12 @@ from stegvis.routines.saying import say_condition
 from stegvis.routines.text import Text, plain
 
 from .evolve import evolve
-from .history import Entry, Guarded, Level, Power, Reader, Refusal, Screened, Turn, doing, waiting
+from .history import Entry, Guarded, Later, Level, Power, Reader, Refusal, Screened, Turn, doing, waiting
 from .identity import field_of
 from .instants import local_day, moment_of
 from .past import recorded
 from .reasons import step_title
-from .replay import Changed, Judged, LibraryThen, Step
+from .replay import Judged, LibraryThen, Step
 from .values import Case, DueChange, Event, Facts, Head, Reason, Run
 
 _OPENINGS: Final = frozenset({"case.open", "run.open"})
@@ -36,7 +36,7 @@ class Judging:
     step: Step
     judged: Judged
     screen: Screened
-    corrected: Mapping[int, tuple[Changed, ...]]
+    corrected: tuple[Later, ...]
 
 
 def entries(reader: Reader, then: LibraryThen, judgings: Sequence[Judging]) -> Iterator[Entry]:

@@ -119,7 +119,7 @@ class Entry:
         law: on what it rested, as the law book of its day cites it; ``book`` is that book's digest.
         turns: what it did to deadlines.
         screen, sees: what stood on the screen, and what it said there was to do.
-        corrected: later corrections of what was answered here, by version.
+        corrected: later corrections of what was answered here.
     """
 
     step: Step
@@ -142,7 +142,15 @@ class Entry:
     turns: tuple[Turn, ...]
     screen: Screened
     sees: Text | None
-    corrected: Mapping[int, tuple[Changed, ...]]
+    corrected: tuple["Later", ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Later:
+    """A later correction: the version of its record, and what it changed."""
+
+    version: int
+    changed: tuple[Changed, ...]
 
 
 @dataclass(frozen=True, slots=True)

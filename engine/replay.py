@@ -164,7 +164,7 @@ def retrace(library: LibraryThen, events: Sequence[Event]) -> Iterator[Judged]:
             # What a step begins is opened before the step itself, and neither rests on the other.
             laws = frozenset(one.head["law"] for one in events[max(0, number - 1) : number + 2])
             judged = _judged(library, before if begun == run else case, event, laws)
-        yield _timed(case, event) or judged
+        yield _timed(case, event) or _swapped(case, event) or judged
         before, begun = case, event.head.get("begun")
         case = evolve(case, event)
 
@@ -176,11 +176,13 @@ def _timed(case: Case | None, event: Event) -> Judged | None:
     return Judged("divergent", "time_order") if backwards else None
 
 
-def _judged(library: LibraryThen, case: Case | None, event: Event, laws: frozenset[str]) -> Judged:
+def _swapped(case: Case | None, event: Event) -> Judged | None:
+    """Whether a step names other rules than its run was opened under, by which it is judged to its end."""
     run = case.runs.get(event.head["run"]) if case is not None else None
-    if run is not None and event.head["def"] != run.rules:
-        # A run is judged to its end by the rules it was opened under.
-        return Judged("divergent", "definition")
+    return Judged("divergent", "definition") if run is not None and event.head["def"] != run.rules else None
+
+
+def _judged(library: LibraryThen, case: Case | None, event: Event, laws: frozenset[str]) -> Judged:
     found = _anew(library, case, event)
     if found.verdict == "divergent" and _by_another_law(library, case, event, laws):
         return Judged("divergent", "law", found.reasons)

@@ -17,14 +17,14 @@ from .desk import Desk, Seen
 from .entries import Judging, entries, refusal
 from .evolve import fold
 from .guide import changes
-from .history import Difference, History, Limit, Reader, Refusal, Standing, difference, limits, stood
+from .history import Difference, History, Later, Limit, Reader, Refusal, Standing, difference, limits, stood
 from .identity import identity_of, sight
 from .instants import text_of
 from .judge import may_see
 from .past import Clocks, as_of, deadlines, unseen, within
 from .person_desk import Persons
 from .ports import RecordRow
-from .replay import Changed, Judged, Replay, Step, retrace, step_of
+from .replay import Judged, Replay, Step, retrace, step_of
 from .screens import Screens, looked
 from .values import Actor, Event
 from .verify import Place, verify_case
@@ -135,7 +135,7 @@ class Retelling:
         screens = Screens(read.library, self._files.library_then, read.events, looks, self._outside(read))
         later = _later(read.replay.steps)
         return [
-            Judging(event, step, judged, screens.of(version), later.get(step.record, {}))
+            Judging(event, step, judged, screens.of(version), later.get(step.record, ()))
             for version, (event, step, judged) in enumerate(
                 zip(read.events, read.replay.steps, read.judged, strict=True), 1
             )
@@ -225,11 +225,11 @@ class _Teller:
         return found
 
 
-def _later(steps: Sequence[Step]) -> dict[str, dict[int, tuple[Changed, ...]]]:
+def _later(steps: Sequence[Step]) -> dict[str, tuple[Later, ...]]:
     """By record, the later corrections of what was answered in it."""
-    found: dict[str, dict[int, tuple[Changed, ...]]] = {}
+    found: dict[str, tuple[Later, ...]] = {}
     for step in steps:
-        for one in step.changed:
-            mine = found.setdefault(one.record, {})
-            mine[step.version] = (*mine.get(step.version, ()), one)
+        for record in dict.fromkeys(one.record for one in step.changed):
+            mine = tuple(one for one in step.changed if one.record == record)
+            found[record] = (*found.get(record, ()), Later(step.version, mine))
     return found

@@ -1,9 +1,10 @@
 """A case's history as one page: self-contained, without script, read with a keyboard or a screen reader, or printed."""
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from html import escape
 
-from stegvis.engine.history import Entry, History, Limit
+from stegvis.engine.history import Entry, History, Limit, Standing
 from stegvis.engine.saying import say_instant
 
 from .proof import replay_ends
@@ -64,7 +65,7 @@ def page(found: History, chosen: Chosen, say: Say) -> Iterator[str]:
     yield from _contents(found, say)
     yield '<main id="content">\n'
     yield from _asked(found, say)
-    yield from _section("now", say("page.now"), stands(found.now, say))
+    yield from _standing("now", say("page.now"), replace(found.now, limits=()), say)
     yield from _limits(found.now.limits, say)
     yield from _overview(shown, say)
     yield from _steps(found, shown, say)
@@ -91,21 +92,30 @@ def _section(place: str, title: str, lines: Iterable[str]) -> Iterator[str]:
     yield "</ul></section>\n"
 
 
+def _standing(place: str, title: str, standing: Standing, say: Say) -> Iterator[str]:
+    yield f'<section aria-labelledby="{place}"><h2 id="{place}">{escape(title)}</h2>\n'
+    for part in stands(standing, say):
+        yield f"<h3>{escape(part.label)}</h3>\n"
+        if part.lines:
+            yield "<ul>\n" + "".join(f"<li>{escape(line)}</li>\n" for line in part.lines) + "</ul>\n"
+    yield "</section>\n"
+
+
 def _asked(found: History, say: Say) -> Iterator[str]:
     """Where the case stood at the instants that were asked for, and the difference between them."""
     if found.at is not None:
-        yield from _section("at", heading(found.at, say), stands(found.at, say))
+        yield from _standing("at", heading(found.at, say), found.at, say)
     for number, one in enumerate(found.between, 1):
         yield from _section(f"between-{number}", between(one, say), differs(one, say))
     for version, standing in found.after.items():
-        yield from _section(f"after-{version}", heading(standing, say, after=version), stands(standing, say))
+        yield from _standing(f"after-{version}", heading(standing, say, after=version), standing, say)
 
 
 def _table(place: str, title: str, columns: Iterable[str], rows: Iterable[tuple[str, ...]]) -> Iterator[str]:
     """A table whose first column names its rows; cells are HTML."""
     heads = "".join(f'<th scope="col">{escape(column)}</th>' for column in columns)
     yield f'<section aria-labelledby="{place}"><h2 id="{place}">{escape(title)}</h2>\n'
-    yield f'<div class="wide" role="region" aria-labelledby="{place}" tabindex="0"><table>'
+    yield f'<div class="wide" role="group" aria-labelledby="{place}" tabindex="0"><table>'
     yield f"<thead><tr>{heads}</tr></thead>\n<tbody>\n"
     for first, *others in rows:
         cells = "".join(f"<td>{cell}</td>" for cell in others)

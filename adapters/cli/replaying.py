@@ -4,11 +4,11 @@ import os
 from collections.abc import Iterator
 from datetime import date, datetime
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Literal, TypeAlias
 
 from cyclopts import Parameter
 
-from stegvis.engine.history import LEVELS, Entry, History
+from stegvis.engine.history import LEVELS, Entry, History, Standing
 from stegvis.engine.instants import end_of
 from stegvis.engine.saying import say_instant
 from stegvis.routines.errors import BadInput
@@ -53,9 +53,10 @@ def replay(
             raise BadInput("no_such_step", count=len(found.entries))
         levels = LEVELS if step is not None else LEVELS[: LEVELS.index(level) + 1]
         chosen = Chosen(frozenset(levels), *span)
-        at.screen.document(history_json(found, chosen))
         if html is not None:
             _write(html, "".join(_page(found, chosen, at.screen)))
+        at.screen.document(history_json(found, chosen))
+        if html is not None:
             at.screen.say("replay_written", file=html.name)
         else:
             at.screen.lines(_lines(found, chosen, at.screen, whole=whole))
@@ -113,7 +114,7 @@ def _lines(found: History, chosen: Chosen, screen: Screen, *, whole: bool) -> It
     yield found.identity.says(screen.lang)
     if found.at is not None:
         yield heading(found.at, say)
-        yield from (f"  {line}" for line in stands(found.at, say))
+        yield from _stands(found.at, say)
     for one in found.between:
         yield between(one, say)
         yield from (f"  {line}" for line in differs(one, say))
@@ -138,7 +139,7 @@ def _steps(found: History, chosen: Chosen, say: Say, *, whole: bool) -> Iterator
         yield say("skipped", count=skipped)
     for version, standing in found.after.items():
         yield heading(standing, say, after=version)
-        yield from (f"  {line}" for line in stands(standing, say))
+        yield from _stands(standing, say)
         yield from _ways(version, len(found.entries), say)
     if not whole:
         yield from (refused(no, say) for no in refused_between(found, since, "~"))
@@ -156,6 +157,12 @@ def _one(one: Entry, numbers: dict[str, int], say: Say, *, whole: bool) -> Itera
         return
     for change in step.changed:
         yield say.screen.word("replay_changed", what=change.title, was=change.was, now=change.now)
+
+
+def _stands(standing: Standing, say: Say) -> Iterator[str]:
+    for part in stands(standing, say):
+        yield f"  {part.label}"
+        yield from (f"    {line}" for line in part.lines)
 
 
 def _ways(version: int, count: int, say: Say) -> Iterator[str]:
@@ -184,7 +191,5 @@ def history_json(found: History, chosen: Chosen) -> dict[str, object]:
     }
 
 
-def _entry(one: Entry) -> dict[str, Any]:
-    said: dict[str, Any] = {name: getattr(one, name) for name in one.__slots__ if name not in {"step", "corrected"}}
-    corrected = [{"version": version, "changed": changed} for version, changed in one.corrected.items()]
-    return {"version": one.step.version, **said, "corrected": corrected}
+def _entry(one: Entry) -> dict[str, object]:
+    return {"version": one.step.version, **{name: getattr(one, name) for name in one.__slots__ if name != "step"}}

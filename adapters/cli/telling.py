@@ -128,9 +128,9 @@ def _changed(entry: Entry, numbers: dict[str, int], say: Say) -> Iterator[str]:
 
 
 def _corrected(entry: Entry, say: Say) -> Iterator[str]:
-    for version, made in entry.corrected.items():
-        for one in made:
-            yield say("corrected_line", version=version, what=one.title, was=one.was, now=one.now)
+    for later in entry.corrected:
+        for one in later.changed:
+            yield say("corrected_line", version=later.version, what=one.title, was=one.was, now=one.now)
 
 
 def _turn(turn: Turn, say: Say) -> str:
@@ -166,19 +166,19 @@ def heading(standing: Standing, say: Say, *, after: int | None = None) -> str:
     return say(f"stands.{name}", known=known, happened=happened)
 
 
-def stands(standing: Standing, say: Say) -> Iterator[str]:
-    """Where a case stood: its runs, their answers, its deadlines, and what was not known of yet."""
+def stands(standing: Standing, say: Say) -> Iterator[Part]:
+    """Where a case stood: its runs with their answers, its deadlines, and what was not known of yet."""
     if not standing.versions:
-        yield say("stands.none")
+        yield Part(say("stands.none"), [])
     for run in standing.runs:
         name = "stands.ended" if run.ended else "stands.run"
-        yield say(name, routine=run.routine, label=run.label, now=run.now)
-        if run.holder is not None:
-            yield "  " + say("stands.holder", holder=run.holder)
-        yield from (f"  {say.told(told)}" for told in run.answers)
-    yield from (limit_line(limit, say) for limit in standing.limits)
+        lines = [say("stands.holder", holder=run.holder)] if run.holder is not None else []
+        lines += [say.told(told) for told in run.answers]
+        yield Part(say(name, routine=run.routine, label=run.label, now=run.now), lines)
+    if standing.limits:
+        yield Part(say("limits"), [limit_line(limit, say) for limit in standing.limits])
     if standing.unseen:
-        yield say("stands.unseen", versions=versions(standing.unseen))
+        yield Part(say("stands.unseen", versions=versions(standing.unseen)), [])
 
 
 def limit_line(limit: Limit, say: Say) -> str:
