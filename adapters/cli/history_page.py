@@ -8,7 +8,7 @@ from stegvis.engine.history import Entry, History, Limit, Standing
 from stegvis.engine.saying import say_instant
 
 from .proof import replay_ends
-from .telling import Chosen, Say, between, differs, heading, parts, refused, stands
+from .telling import Chosen, Say, between, differs, heading, parts, refused, stands, until
 
 _STYLE = """
 body { font: 1rem/1.5 sans-serif; margin: 0 auto; padding: 1rem; max-width: 60rem; color: #111; background: #fff }
@@ -127,7 +127,7 @@ def _limits(limits: Iterable[Limit], say: Say) -> Iterator[str]:
     rows = [
         (
             escape(one.title(say.lang)),
-            escape(say_instant(one.shown)),
+            escape(until(one.shown)),
             escape(say(f"outcome.{one.outcome}")),
             escape(one.law(say.lang)),
         )

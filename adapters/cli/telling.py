@@ -46,6 +46,11 @@ def versions(found: Sequence[int]) -> str:
     return ", ".join(str(first) if first == last else f"{first}\N{EN DASH}{last}" for first, last in ranges)
 
 
+def until(instant: str) -> str:
+    """An instant, or a day that has none: no time of day is made up."""
+    return instant if len(instant) == 10 else say_instant(instant)  # noqa: PLR2004 - YYYY-MM-DD
+
+
 # ---- one step -----------------------------------------------------------------------------------------------------
 
 
@@ -137,7 +142,7 @@ def _turn(turn: Turn, say: Say) -> str:
     what = say(f"turn.{turn.what}")
     line = say("turn_line", title=turn.title, what=what)
     if turn.at is not None:
-        line = say("turn_until", title=turn.title, what=what, at=say_instant(turn.at))
+        line = say("turn_until", title=turn.title, what=what, at=until(turn.at))
     return say("turn_law", line=line, law=turn.law) if turn.law is not None else line
 
 
@@ -184,7 +189,7 @@ def stands(standing: Standing, say: Say) -> Iterator[Part]:
 def limit_line(limit: Limit, say: Say) -> str:
     """A deadline as one line."""
     outcome = say(f"outcome.{limit.outcome}")
-    return say("limit_line", title=limit.title, shown=say_instant(limit.shown), outcome=outcome, law=limit.law)
+    return say("limit_line", title=limit.title, shown=until(limit.shown), outcome=outcome, law=limit.law)
 
 
 def differs(one: Difference, say: Say) -> Iterator[str]:
