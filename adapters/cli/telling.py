@@ -113,13 +113,14 @@ def _power(entry: Entry, say: Say) -> Iterator[str]:
 
 
 def _guard(guard: Guarded, say: Say) -> Iterator[str]:
-    line = say("guard_line", says=guard.says, outcome=say(f"guard.{guard.outcome}"))
+    line = say("guard_line", condition=guard.condition, outcome=say(f"guard.{guard.outcome}"))
     if guard.again is not None and guard.again != guard.outcome:
         line += " " + say("guard_again", outcome=say(f"guard.{guard.again}"))
     if guard.by is not None:
         line += " " + say("guard_by", role=guard.by)
     yield line
-    yield say("guard_condition", condition=guard.condition)
+    if guard.outcome != "true":
+        yield say("guard_says", says=guard.says)
     for told in guard.rests:
         if told.says is None:
             yield say("guard_rests_hidden", title=told.title)

@@ -71,7 +71,8 @@ def test_steps_are_shown_one_by_one_forwards_and_back(file: File, case: str) -> 
     second = file.say("replay", case, "--step", "2", "--lang", "en", who=COUNSELLOR).out
     assert ("Next: --step 2" in first, "Previous" in first) == (True, False)
     assert ("Next: --step 3" in second, "Previous: --step 1" in second) == (True, True)
-    assert "The wind is too strong." in second or "Outcome: stepped over with a reason." in second
+    assert "Wind is at most 10. Outcome: stepped over with a reason." in second
+    assert "Obstacle: The wind is too strong." in second
     assert "Rested on: Wind: 30" in second
     assert "Step 3: Wind. Before: 30. Now: 3." in second
     assert "The situation after step 2:" in second
