@@ -7,7 +7,7 @@ for people: the leaves, the tree and what was signed remain, and prove any recor
 
 import os
 from collections.abc import Callable, Iterator, Sequence
-from hashlib import sha256
+from hashlib import file_digest, sha256
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final, NamedTuple, cast
@@ -33,7 +33,6 @@ MOST: Final = 100
 """Checkpoints in a bundle: the newest, and others spread over the rest."""
 
 _SEEDS: Final = Path(__file__).resolve().parent / "seeds"
-_BUFFER: Final = 1 << 16
 
 
 class Bundled(NamedTuple):
@@ -167,8 +166,5 @@ def _files(folder: Path) -> list[tuple[str, Path]]:
 
 
 def _digest(path: Path) -> str:
-    digest = sha256()
     with path.open("rb") as file:
-        while data := file.read(_BUFFER):
-            digest.update(data)
-    return digest.hexdigest()
+        return file_digest(file, "sha256").hexdigest()

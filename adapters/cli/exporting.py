@@ -1,7 +1,8 @@
-"""The commands with which an auditor takes the log out: the audit bundle."""
+"""The commands with which an auditor takes the log out: the audit bundle, and files for other programs."""
 
 from functools import partial
 from pathlib import Path
+from typing import Literal
 
 from .auditing import audit_log, contents
 from .desk import actor, desk
@@ -33,4 +34,20 @@ def bundle(
         _, size, root = made.checkpoint
         at.screen.document({"size": size, "root": root.hex(), "digest": made.digest, "masked": masked})
         at.screen.say("bundled", organisation=at.called(who.organisation), size=size, digest=made.digest)
+        return GOOD
+
+
+def export(kind: Literal["xes", "ocel", "csv"], file: Path, /, *, masked: bool = False, acting: Acting = ACTING) -> int:
+    """Write the log for process mining or a spreadsheet."""
+    from ..exports import export as write  # noqa: PLC0415 - as above
+
+    with desk(acting) as at:
+        who = actor(acting, at.library)
+        what = f"{kind}.masked" if masked else kind
+        taken = partial(at.engine.take_out, what, actor=who)
+        made = write(at.store, who.organisation, file, taken, kind=kind, masked=masked)
+        at.screen.document({"kind": kind, "events": made.events, "digest": made.digest, "masked": masked})
+        at.screen.say(
+            "exported", organisation=at.called(who.organisation), count=made.events, kind=kind, digest=made.digest
+        )
         return GOOD

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from pathlib import Path
 from random import Random
 from typing import Any, TypeAlias
@@ -22,6 +23,7 @@ from stegvis.adapters.audit.tree import Tree, consistent
 from stegvis.engine.sealing import leaf_hash
 from stegvis.routines.errors import StegvisError
 
+from .bundles import WAYS, broken, room, verified
 from .held import SHORT, Held, hold
 from .signers import ORIGIN, Key
 
@@ -194,6 +196,30 @@ def test_growth_is_judged_alike_by_go(held: Held) -> None:
     assert all(mine[1::2])
     theirs = asked(program, questions)
     assert [one for one, we, they in zip(questions, mine, theirs, strict=True) if we is not they] == []
+
+
+def test_bundles_are_judged_alike_by_go(tmp_path: Path) -> None:
+    """Each way in a process of its own, and no other verdict by a program of another language."""
+    go()
+    made = room(tmp_path / "room")
+    with closing(made.store):
+        made.bundle(tmp_path / "good")
+    folders = {"good": tmp_path / "good"}
+    for number, name in enumerate(WAYS):
+        one = broken(folders["good"], tmp_path / f"{number}", WAYS[name])
+        one._replace(verdict=verified(one.folder, program=folders["good"] / "verify.py")).found_as(WAYS[name])
+        folders[name] = one.folder
+    done = subprocess.run(
+        ["go", "run", DRIVERS / "check_bundle.go"],
+        input="".join(f"{one}\n" for one in folders.values()),
+        capture_output=True,
+        encoding="utf-8",
+        env={**os.environ, "GO111MODULE": "off", "GOPATH": str(GO), "GOFLAGS": ""},
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    found = dict(zip(folders, done.stdout.split(), strict=True))
+    assert [name for name, said in found.items() if said == "1"] == ["good"]
 
 
 def test_signatures_are_judged_alike_by_openssl(held: Held, tmp_path: Path) -> None:

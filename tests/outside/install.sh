@@ -20,6 +20,11 @@ if ! "$there/sigstore/bin/python" -c 'import sigstore' 2>/dev/null; then
     { .venv/bin/python -m venv "$there/sigstore" && "$there/sigstore/bin/pip" install -qq sigstore==4.5.1; } >/dev/null 2>&1 ||
         missing "sigstore for Python"
 fi
+# AGPL: it reads our exports in a place of its own, and is never a dependency.
+if ! "$there/pm4py/bin/python" -c 'import pm4py' >/dev/null 2>&1; then
+    { .venv/bin/python -m venv "$there/pm4py" && "$there/pm4py/bin/pip" install -qq pm4py==2.7.23.11; } >/dev/null 2>&1 ||
+        missing "pm4py"
+fi
 [ -d /usr/share/gocode/src/golang.org/x/mod/sumdb ] && command -v go >/dev/null ||
     missing "golang.org/x/mod (on Debian: apt-get install golang-go golang-golang-x-mod-dev)"
 command -v openssl >/dev/null || missing "openssl"
