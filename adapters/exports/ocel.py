@@ -1,7 +1,8 @@
 """OCEL 2.0 as JSON: an event for every record of a case, related to the case, the run, people's keys and deadlines.
 
-Every value is text, since readers refuse numbers where the standard's own schema allows text alone; and every object is
-related to an event, since readers drop those that are not.
+Every value is text, since readers refuse numbers where the standard's own schema allows text alone. Every object is
+related to an event, since readers drop those that are not; and at most once to each, in as many words as it takes,
+since readers keep one relation between two.
 """
 
 import json
@@ -67,13 +68,15 @@ def _types(known: Sequence[tuple[str, tuple[str, ...]]]) -> list[dict[str, objec
 
 def _event(one: Happening, objects: _Objects) -> dict[str, object]:
     said = (one.routine, one.step, one.source, one.target, one.role, one.unit, one.entered)
-    related = _related(one, objects)
+    related = dict[str, list[str]]()
+    for other, qualifier in _related(one, objects):
+        related.setdefault(other, []).append(qualifier)
     return {
         "id": one.record,
         "type": one.activity,
         "time": one.happened,
         "attributes": [{"name": name, "value": value} for name, value in zip(_EVENT, said, strict=True) if value],
-        "relationships": [{"objectId": other, "qualifier": qualifier} for other, qualifier in related],
+        "relationships": [{"objectId": other, "qualifier": " ".join(how)} for other, how in related.items()],
     }
 
 

@@ -97,7 +97,9 @@ def sound(ocel: dict[str, Any]) -> None:
             declared = {each["name"] for each in types[kind][one["type"]]["attributes"]}
             assert {each["name"] for each in one["attributes"]} <= declared
             assert all(isinstance(each["value"], str) for each in one["attributes"])
-            assert {each["objectId"] for each in one["relationships"]} <= set(objects)
+            there = [each["objectId"] for each in one["relationships"]]
+            assert set(there) <= set(objects)
+            assert len(there) == len(set(there))
     related = {each["objectId"] for one in ocel["events"] for each in one["relationships"]}
     assert related == set(objects)
 
