@@ -98,6 +98,7 @@ class RoutineMachine(Trial):
         new = data.draw(answer(forms[form].fields[name], self.setting(run), fact))
         why = data.draw(st.sampled_from([REASON, REASON, " "]))
         mine = [actor for actor in self.people if actor.organisation == run.organisation]
+        assume(mine)  # a hand-off may have opened a run where none of the routines tried has anybody at work
         fit = [actor for actor in mine if actor.roles & set(run.routine.correct.by)]
         actor = self.one(data, fit if fit and data.draw(st.booleans()) else mine)
         objections = list(plain.correction_objects(run, form, actor))

@@ -179,7 +179,11 @@ def test_the_same_key_with_other_content(file: File) -> None:
 def test_a_random_key_is_never_taken_for_a_personal_number(monkeypatch: pytest.MonkeyPatch) -> None:
     """One command in some thousands was refused for the digits that its own key happened to hold."""
     digits = "8112189876".ljust(64, "f")
-    monkeypatch.setattr(secrets, "token_hex", lambda size: digits[: 2 * size])
+
+    def token_hex(size: int) -> str:
+        return digits[: 2 * size]
+
+    monkeypatch.setattr(secrets, "token_hex", token_hex)
     assert holds_personal_number(f"cli-{digits[:16]}")
     assert is_reference(fresh_key())
 
