@@ -68,9 +68,6 @@ class Statements:
             .order_by(_run.c.opened, _run.c.run),
             "org case",
         )
-        self.head = self._text(
-            select(*_after(_case, "org")).where(_case.c.org == _org, _case.c.case_id == bindparam("case")), "org case"
-        )
         self.cases = self._text(select(_case.c.case_id).where(_case.c.org == _org).order_by(_case.c.case_id), "org")
         self.answer = self._text(
             select(*_after(_answer, "org")).where(
@@ -91,6 +88,7 @@ class Statements:
         self.outbox_end = self._text(select(func.max(_outbox.c.seq)).where(_outbox.c.org == _org), "org")
         self.sent = self._text(posted.where(_outbox.c.id == bindparam("id")), "org id")
         self.any_record = self._text(select(exists().select_from(_record)), "")
+        self.any_payload = self._text(select(exists().select_from(_payload)), "")
         self._read_ends()
 
     def _read_ends(self) -> None:

@@ -245,14 +245,14 @@ class SqlStore(SqlCases[Database]):
 
     @property
     def keys(self) -> KeyRing:
-        """The ring beside the file, opened when first asked for; a log that has begun does not get a new one.
+        """The ring beside the file, opened when first asked for. Where anything has been sealed it is never a new one.
 
         Raises:
             SealError: see :meth:`stegvis.adapters.keys.KeyRing.at`.
         """
         with self._opening:
             if self._keys is None:
-                begun = bool(self.database.rows(SQL.any_record)[0][0])
+                begun = bool(self.database.rows(SQL.any_payload)[0][0])
                 self._keys = KeyRing.at(self.database.path, key_file=self._key_file, create=not begun)
             return self._keys
 

@@ -81,6 +81,14 @@ def test_an_honest_log_raises_no_alarm(tmp_path: Path) -> None:
         assert honest(Random(1), store, tmp_path) >= 2
 
 
+def test_a_log_that_is_signed_before_its_first_case_gets_its_keys_with_that_case(tmp_path: Path) -> None:
+    """Found here: what signed first had begun the log, and a log that had begun was given no keys."""
+    with closing(SqlStore(tmp_path / "cases.db", synchronous="NORMAL")) as store:
+        AuditLog(store, "skola", ORIGINS["skola"], tmp_path / "skola").checkpoint(now_utc, os.urandom)
+        assert list(store.log("skola"))
+        assert not play(STORIES["declared-bias"], shipped(), store).failures
+
+
 @pytest.mark.deep
 def test_ten_thousand_honest_logs_raise_no_alarm(tmp_path: Path) -> None:
     for seed in range(max(10, round(10_000 * SCALE))):
