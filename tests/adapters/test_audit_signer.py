@@ -185,7 +185,7 @@ def test_the_keys_are_readable_by_their_owner_alone(at: Desk) -> None:
         with pytest.raises(SealError, match="signing_key_damaged"):
             at.sign()
     path.write_text(text)
-    secret = text.rpartition("+")[2].strip()
+    secret = text.split("+", 4)[4].strip()  # it may hold a plus itself
     assert secret not in repr(SigningKey(path))
     assert secret not in (at.folder / "last").read_text()
 

@@ -10,7 +10,8 @@ const { verifyMerkleInclusion } = require(join(tlog, "merkle.js"));
 const HEADER = Buffer.from("302a300506032b6570032100", "hex"); // of an Ed25519 key in DER
 
 function holds(question) {
-  const [name, id, key] = question.vkey.split("+");
+  const [name, id, ...rest] = question.vkey.split("+");
+  const key = rest.join("+"); // base64 has a plus of its own
   const der = Buffer.concat([HEADER, Buffer.from(key, "base64").subarray(1)]);
   const log = {
     baseURL: name,

@@ -30,7 +30,7 @@ class Keyring:
 
 
 def check(question):
-    _, id_, key = question["vkey"].split("+")
+    _, id_, key = question["vkey"].split("+", 2)  # base64 has a plus of its own
     checkpoint = LogCheckpoint.from_text(SignedNote.from_text(question["note"]).note)
     proof = SimpleNamespace(
         log_index=question["index"],
