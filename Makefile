@@ -17,6 +17,9 @@ SHELL := /bin/bash
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-builtin-rules --no-print-directory
 
+# Without compiled files every command that a test runs would compile the library anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 PYTHON ?= $(shell for python in python3 python3.{11..19}; do \
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
 SCALE ?= 1
@@ -48,7 +51,7 @@ cover: $(READY)
 	done; exit $$low
 
 deep: $(READY)
-	@STEGVIS_SCALE=$(SCALE) $(BIN)/pytest -m deep -rs $(ARGS)
+	@STEGVIS_SCALE=$(SCALE) $(BIN)/pytest -m "deep or hypothesis" -rs $(ARGS)
 
 outside: $(READY)
 	@tests/outside/install.sh

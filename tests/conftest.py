@@ -6,12 +6,17 @@ import shutil
 import tempfile
 
 import pytest
+from hypothesis import settings
 
 CACHE = pytest.StashKey[str]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """What commands remember of checked definitions is kept here, once for all workers, and in nobody's home."""
+    # `make deep` tries each property as often as hypothesis does by itself, `make test` a quarter as often.
+    settings.register_profile("quick", max_examples=25)
+    settings.load_profile("default" if "STEGVIS_SCALE" in os.environ else "quick")
+    gc.disable()
     if not hasattr(config, "workerinput"):
         config.stash[CACHE] = os.environ["XDG_CACHE_HOME"] = tempfile.mkdtemp(prefix="stegvis-cache-")
 
@@ -25,3 +30,4 @@ def pytest_collection_finish() -> None:
     """The definitions and the tests themselves stay to the end."""
     gc.collect()
     gc.freeze()
+    gc.enable()

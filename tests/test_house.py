@@ -12,6 +12,7 @@ import tomllib
 import types
 import zipfile
 from collections.abc import Iterator
+from functools import cache
 from importlib.metadata import distribution
 from pathlib import Path
 
@@ -102,15 +103,20 @@ def test_a_public_class_or_function_says_where_it_lives_and_what_it_is() -> None
 # Walls: an absolute import crosses one, a relative import stays inside
 
 
-def imports(path: Path) -> Iterator[tuple[int, str]]:
-    """What a module imports, as (level, dotted name)."""
-    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-        if isinstance(node, ast.Import):
-            yield from ((0, alias.name) for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module == "stegvis":
-            yield from ((0, f"stegvis.{alias.name}") for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            yield node.level, node.module or ""
+@cache
+def imports(text: str) -> tuple[tuple[int, str], ...]:
+    """What a module with that text imports, as (level, dotted name)."""
+
+    def each() -> Iterator[tuple[int, str]]:
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.Import):
+                yield from ((0, alias.name) for alias in node.names)
+            elif isinstance(node, ast.ImportFrom) and node.module == "stegvis":
+                yield from ((0, f"stegvis.{alias.name}") for alias in node.names)
+            elif isinstance(node, ast.ImportFrom):
+                yield node.level, node.module or ""
+
+    return tuple(each())
 
 
 def walls_broken(root: Path) -> list[str]:
@@ -120,7 +126,7 @@ def walls_broken(root: Path) -> list[str]:
         if not name.endswith(".py") or "/migrations/" in name:
             continue
         folder, *inside = name.split("/")
-        for level, module in imports(root / name):
+        for level, module in imports((root / name).read_text("utf-8")):
             first, _, rest = module.partition(".")
             if level > len(inside):
                 found.append(f"{name}: a relative import leaves {folder}/")
@@ -189,6 +195,7 @@ def test_an_arrow_turned_round_is_seen(copy: Path, where: str, line: str, contra
 # Figures and pins
 
 
+@pytest.mark.deep
 def test_coverage_is_counted_on_the_real_files_once(tmp_path: Path) -> None:
     script, data, report = tmp_path / "script.py", tmp_path / "data", tmp_path / "report.json"
     script.write_text("import stegvis.engine.ports, stegvis.routines.errors\n", "utf-8")

@@ -234,14 +234,24 @@ def test_check_says_place_rule_and_remedy(tmp_path: Path) -> None:
     assert (said.exit, said.err) == (1, "")
     assert f"{tmp_path}/routines/bad.yaml:3:1 error " in said.out
     assert "Do this: " in said.out
+
+
+@pytest.mark.deep
+def test_check_says_the_same_as_json(tmp_path: Path) -> None:
+    (tmp_path / "routines").mkdir()
+    (tmp_path / "routines" / "bad.yaml").write_text("format: 1\nroutine: bad\nextra: 1\n", "utf-8")
     found = say("check", tmp_path, "--json")
     assert found.exit == 1
     assert found.json["errors"] > 0
     assert {"rule", "file", "line", "column", "says", "do", "severity"} <= set(found.json["findings"][0])
 
 
+@pytest.mark.deep
 def test_check_is_content_with_what_comes_along() -> None:
     said = say("check", "--as-of", "2026-05-03", "--json")
     assert (said.exit, said.json["errors"]) == (0, 0)
+
+
+def test_check_wants_a_day_and_a_folder() -> None:
     assert say("check", "--as-of", "i maj").exit == 2
     assert say("check", "/nowhere").exit == 2

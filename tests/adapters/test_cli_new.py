@@ -43,6 +43,7 @@ def test_its_story_holds(folder: Path) -> None:
     assert (told.exit, story["failures"], story["refusals"]) == (0, [], 1)
 
 
+@pytest.mark.deep
 def test_its_test_passes_where_nothing_else_is(folder: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_night_call.py"],

@@ -5,6 +5,7 @@ import importlib
 import pkgutil
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,7 @@ LONGEST = 25
 """Words in a sentence."""
 
 
+@cache
 def modules() -> dict[str, ast.Module]:
     return {
         path.relative_to(ROOT).as_posix(): ast.parse(path.read_text("utf-8"))
@@ -46,6 +48,7 @@ def families(of: type[StegvisError] = StegvisError) -> Iterator[type[StegvisErro
         yield from families(below)
 
 
+@cache
 def raised() -> dict[str, str]:
     """Every literal code that an error is raised with, and where; also those that a table gives by a foreign code."""
     everything_loaded()

@@ -129,8 +129,15 @@ def disk(tmp_path_factory: pytest.TempPathFactory) -> str:
     return str(made)
 
 
-@pytest.mark.parametrize("error", ["EIO", "ENOSPC"])
-@pytest.mark.parametrize("lasting", ["once", "for good"])
+@pytest.mark.parametrize(
+    ("lasting", "error"),
+    [
+        ("for good", "ENOSPC"),
+        ("once", "EIO"),
+        pytest.param("for good", "EIO", marks=pytest.mark.deep),
+        pytest.param("once", "ENOSPC", marks=pytest.mark.deep),
+    ],
+)
 def test_every_write_of_a_step_may_fail(disk: str, tmp_path: Path, error: str, lasting: str) -> None:
     found = told(run("faults", OVERLAY, tmp_path, error, lasting, LD_PRELOAD=disk, FAILING_DISK=str(tmp_path)))
     for one in found:
@@ -243,7 +250,7 @@ def started(file: Path, acknowledged: dict[str, int] | None) -> None:
         assert engine.verify("skola") == []
 
 
-@pytest.mark.parametrize("level", ["FULL", "NORMAL"])
+@pytest.mark.parametrize("level", ["FULL", pytest.param("NORMAL", marks=pytest.mark.deep)])
 def test_a_power_cut_leaves_what_was_acknowledged(disk: str, tmp_path: Path, level: str) -> None:
     cut(disk, tmp_path, level, images=24)
 

@@ -94,7 +94,7 @@ def hold(
 
 
 def test_whatever_the_order_it_is_as_if_one_command_came_after_the_other() -> None:
-    hold(150)
+    hold(40)
 
 
 @pytest.mark.deep
@@ -108,7 +108,7 @@ def test_it_is_so_on_a_file_that_each_has_opened() -> None:
 
 @forks
 def test_it_is_so_for_processes_of_which_one_is_killed() -> None:
-    hold(15, tried=in_processes, plans=plans(kills=True))
+    hold(6, tried=in_processes, plans=plans(kills=True))
 
 
 @pytest.mark.deep
@@ -385,6 +385,7 @@ FOUND: Mapping[Callable[[pytest.MonkeyPatch], None], Found] = {
 """Each planted fault, and what the judge says when it finds it."""
 
 
+@pytest.mark.deep
 @pytest.mark.parametrize("mutant", FOUND, ids=lambda mutant: mutant.__name__.strip("_"))
 def test_a_planted_fault_is_found(
     mutant: Callable[[pytest.MonkeyPatch], None], monkeypatch: pytest.MonkeyPatch

@@ -132,7 +132,7 @@ def check(protected: bool | None, drawn: Sequence[tuple[str, str]], lang: str = 
     return rightly
 
 
-@settings(deadline=None, max_examples=20)
+@settings(deadline=None, max_examples=8)
 @given(protected=st.sampled_from([True, False, None]), drawn=moves, lang=st.sampled_from(["sv", "en"]))
 def test_a_played_story_shows_nobody_a_word_that_they_may_not_read(
     protected: bool | None,

@@ -72,6 +72,7 @@ def test_the_invented_routines_hold_for_long(routines: tuple[str, ...]) -> None:
     hold(machine, examples=max(5, int(250 * SCALE)), steps=40, chance=True)
 
 
+@pytest.mark.deep
 def test_every_step_of_the_lantern_is_reached(monkeypatch: pytest.MonkeyPatch) -> None:
     """A machine that gets nowhere would find nothing."""
     taken: set[tuple[str, str]] = set()
@@ -283,6 +284,7 @@ FOUND: Mapping[Callable[[pytest.MonkeyPatch], None], str] = {
 """Each planted fault, and what the machine says when it finds it."""
 
 
+@pytest.mark.deep
 @pytest.mark.parametrize("mutant", FOUND, ids=lambda mutant: mutant.__name__.strip("_"))
 def test_a_planted_fault_is_found(
     mutant: Callable[[pytest.MonkeyPatch], None], monkeypatch: pytest.MonkeyPatch
@@ -410,6 +412,7 @@ def test_ages_are_counted_as_the_engine_counts_them() -> None:
         assert facts["age"] == band
 
 
+@pytest.mark.deep
 def test_the_examples_on_the_page_run(tmp_path: Path) -> None:
     page = (Path(__file__).parents[2] / "docs" / "testing.md").read_text("utf-8")
     examples = re.findall(r"^```python\n(.*?)^```", page, re.MULTILINE | re.DOTALL)

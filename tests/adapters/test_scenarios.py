@@ -60,6 +60,7 @@ def test_the_story_that_uses_every_kind_of_step_holds(toy: Library, store: Store
     clean(play(TOY, toy, store))
 
 
+@pytest.mark.deep
 @pytest.mark.parametrize("path", STORIES, ids=lambda path: path.stem)
 def test_every_shipped_story_holds(path: Path) -> None:
     clean(play(path, shipped(), MemoryStore()))

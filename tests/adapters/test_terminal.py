@@ -92,7 +92,9 @@ def kept(file: File, case: str, step: str, folder: Path) -> object:
     return json.loads(said.out)["form"]
 
 
-@pytest.mark.parametrize("how", ["hangup", "killed", "interrupt", "end"])
+@pytest.mark.parametrize(
+    "how", ["hangup", "end", *(pytest.param(one, marks=pytest.mark.deep) for one in ("killed", "interrupt"))]
+)
 def test_a_terminal_that_goes_loses_no_letter(file: File, tmp_path: Path, how: str) -> None:
     case = file.open()
     with window("guide", case, *COUNSELLOR, *file.place) as one:
@@ -112,6 +114,7 @@ def test_a_terminal_that_goes_loses_no_letter(file: File, tmp_path: Path, how: s
     assert kept(file, case, "note", tmp_path) == {"line": line}
 
 
+@pytest.mark.deep
 def test_a_connection_that_breaks_loses_no_letter(file: File, tmp_path: Path) -> None:
     case = file.open()
     with window("guide", case, *COUNSELLOR, *file.place) as one:

@@ -171,7 +171,7 @@ ENFORCED = {
 }
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None)
 @given(data=st.data())
 def test_a_changed_text_changes_the_guidance_and_never_the_rules(data: st.DataObject) -> None:
     whole, way, _ = data.draw(st.sampled_from(TEXTS))
@@ -184,7 +184,7 @@ def test_a_changed_text_changes_the_guidance_and_never_the_rules(data: st.DataOb
     assert join(*split(changed)) == changed
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None)
 @given(data=st.data())
 def test_a_changed_rule_changes_the_rules_and_never_the_guidance(data: st.DataObject) -> None:
     enforced = [

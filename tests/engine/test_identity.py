@@ -348,7 +348,7 @@ def views(world: World, case: str, actor: Actor) -> str:
     proposed=st.booleans(),
     list_=st.booleans(),
 )
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=25)
 def test_no_word_that_could_lead_to_a_protected_person_is_seen_unasked(
     level: str, actor: Actor, word: str, *, proposed: bool, list_: bool
 ) -> None:

@@ -52,7 +52,7 @@ def test_after_the_end_only_a_step_that_the_routine_declares_there_leads_on() ->
     assert seen, "an investigation can be opened again"
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None)
 @given(data=st.data())
 def test_a_routine_with_steps_drawn_at_random_fires_as_its_table_says(data: st.DataObject) -> None:
     names = ["lit", "burning", "told", "out"]

@@ -46,6 +46,7 @@ def test_what_was_proved_is_what_is_shipped() -> None:
     assert known is not None, "a shipped definition has changed since its checks were written down"
 
 
+@pytest.mark.deep
 def test_what_was_proved_loads_as_what_is_checked(checks: list[Sources]) -> None:
     quick, whole = load(), assemble(Sources([SHIPPED]), check(Sources([SHIPPED])).rules.values())
     assert checks == []
