@@ -25,7 +25,6 @@ from .crash_work import KURATOR, stand, steps
 from .forking import ended, in_child
 
 HERE = Path(__file__).parent
-LIBRARY = overlaid()
 SCALE = float(os.environ.get("STEGVIS_SCALE", "1"))
 SAID = struct.Struct("32sI")
 
@@ -33,7 +32,7 @@ SAID = struct.Struct("32sI")
 def whole(file: Path, acknowledged: dict[str, int], *, accept_loss: str | None = None) -> int:
     """All that was acknowledged is there, at most one step more, and the log verifies and replays; how many steps."""
     with closing(SqlStore(file, accept_loss=accept_loss)) as store:
-        engine = Engine(LIBRARY, store)
+        engine = Engine(overlaid(), store)
         stands = stand(engine)
         for case, version in acknowledged.items():
             assert stands.get(case, 0) >= version
@@ -58,7 +57,7 @@ def killed_again_and_again(file: Path, *, kills: int, least: int, seed: int) -> 
 
     def work(said: int) -> None:
         with closing(SqlStore(file)) as store:
-            for case, version in steps(Engine(LIBRARY, store), rounds * 1_000_000):
+            for case, version in steps(Engine(overlaid(), store), rounds * 1_000_000):
                 os.write(said, SAID.pack(case.encode(), version))
 
     while rounds < kills or sum(acknowledged.values()) < least:
@@ -77,7 +76,7 @@ def killed_again_and_again(file: Path, *, kills: int, least: int, seed: int) -> 
         whole(file, acknowledged)
         with closing(SqlStore(file)) as store:
             # A step that was stored and could not be acknowledged any more counts from here on.
-            acknowledged = stand(Engine(LIBRARY, store))
+            acknowledged = stand(Engine(overlaid(), store))
 
 
 def test_a_stepping_process_that_is_killed_leaves_whole_steps_only(tmp_path: Path) -> None:
@@ -244,7 +243,7 @@ def started(file: Path, acknowledged: dict[str, int] | None) -> None:
         SqlStore(file)
     assert caught.value.reason in ({"copied_machine"} if acknowledged else {"copied_machine", "rolled_back"})
     with closing(SqlStore(file, accept_loss="power_cut")) as store:
-        engine = Engine(LIBRARY, store)
+        engine = Engine(overlaid(), store)
         stands = stand(engine)
         assert all(stands.get(case, 0) >= version for case, version in (acknowledged or {}).items())
         assert engine.verify("skola") == []

@@ -26,7 +26,6 @@ from .forking import ended, in_child
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 
-LIBRARY = overlaid()
 SCALE = float(os.environ.get("STEGVIS_SCALE", "1"))
 PROCESSES = 8
 PEOPLE = tuple(
@@ -54,7 +53,7 @@ def light(engine: Engine, actor: Actor, key: str) -> str:
 def work(file: Path, case: str, process: int, rounds: Iterable[int], tell: Callable[[Told], object]) -> None:
     """Look at the shared case: as it is, as it was seen, together with the others; and open a case of one's own."""
     with closing(SqlStore(file)) as store:
-        engine = Engine(LIBRARY, store)
+        engine = Engine(overlaid(), store)
         me = PEOPLE[process % 2]
         for number in rounds:
             mine = f"p-{process}-{number}"
@@ -87,7 +86,7 @@ def _version(engine: Engine, case: str) -> int:
 def at_work(file: Path, *, rounds: int, kill: random.Random | None = None) -> list[Told]:
     """Let the processes work; with ``kill`` every other one is killed, and another does all of its work again."""
     with closing(SqlStore(file)) as store:
-        case = light(Engine(LIBRARY, store), PEOPLE[0], "first")
+        case = light(Engine(overlaid(), store), PEOPLE[0], "first")
     told: list[Told] = []
 
     def started(process: int) -> tuple[int, int]:
@@ -126,7 +125,7 @@ def judge(file: Path, told: list[Told], *, rounds: int) -> None:
         answers.setdefault((one.actor, one.key), []).append(one.said)
     assert len(answers) == PROCESSES * rounds * 3 + 2 * rounds
     with closing(SqlStore(file)) as store:
-        engine = Engine(LIBRARY, store)
+        engine = Engine(overlaid(), store)
         (case,) = (name for name in store.cases("skola") if _version(engine, name) > 1)
         chain = [orjson.loads(row.body) for row in store.case_records("skola", case)]
         log = Counter(row.id for _, row in store.log("skola"))
@@ -212,7 +211,7 @@ def elsewhere(file: Path, ahead: timedelta, act: Callable[[Engine], Any]) -> Any
 
     def alone() -> None:
         with closing(SqlStore(file)) as store:
-            engine = Engine(LIBRARY, store, clock=lambda: datetime.now(UTC) + ahead)
+            engine = Engine(overlaid(), store, clock=lambda: datetime.now(UTC) + ahead)
             os.write(say, json.dumps(act(engine)).encode())
 
     child = in_child(alone)
@@ -247,20 +246,20 @@ def test_of_two_processes_whose_clocks_are_apart_the_late_one_waits_and_loses_no
     with closing(SqlStore(file)) as store:
         times = [orjson.loads(row.body)["at"] for row in store.case_records("skola", case)]
         assert times == sorted(times)
-        assert Engine(LIBRARY, store).verify("skola") == []
+        assert Engine(overlaid(), store).verify("skola") == []
 
 
 def test_two_clocks_that_tick_at_once_note_each_thing_once(tmp_path: Path) -> None:
     file = tmp_path / "cases.db"
     with closing(SqlStore(file)) as store:
-        cases = [light(Engine(LIBRARY, store), PEOPLE[0], f"k-{number}") for number in range(6)]
+        cases = [light(Engine(overlaid(), store), PEOPLE[0], f"k-{number}") for number in range(6)]
     gate, opener = os.pipe()
 
     def tick(ahead: timedelta) -> None:
         os.close(opener)
         os.read(gate, 1)
         with closing(SqlStore(file)) as store:
-            Engine(LIBRARY, store, clock=lambda: datetime.now(UTC) + ahead).tick("skola")
+            Engine(overlaid(), store, clock=lambda: datetime.now(UTC) + ahead).tick("skola")
 
     # Both find that what was due has passed; the one that is behind comes upon cases that the other has moved already.
     ahead = [timedelta(days=9), timedelta(days=9, minutes=1), timedelta(days=9), timedelta(days=9, minutes=1)]
@@ -269,7 +268,7 @@ def test_two_clocks_that_tick_at_once_note_each_thing_once(tmp_path: Path) -> No
     assert [ended(child) for child in children] == [0] * len(ahead)
     os.close(gate)
     with closing(SqlStore(file)) as store:
-        engine = Engine(LIBRARY, store)
+        engine = Engine(overlaid(), store)
         for case in cases:
             noted = [one for row in store.case_records("skola", case) for one in orjson.loads(row.body).get("due", ())]
             assert [one["passed"] for one in noted if "passed" in one] == [True]

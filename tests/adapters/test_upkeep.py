@@ -21,12 +21,10 @@ from stegvis.adapters.upkeep import Backup, Check, Limits, Restored, backup, hea
 from stegvis.engine.engine import Engine
 from stegvis.engine.values import Actor
 from stegvis.routines.errors import StegvisError
-from stegvis.routines.library import Library
 
 from .commands import OVERLAY, overlaid, say
 from .forking import ended, in_child
 
-LIBRARY = overlaid()
 KURATOR = Actor("u-1", roles={"school_counsellor"}, unit="elevhalsa", organisation="skola")
 PLANTED = "Planterad-Person"
 
@@ -44,7 +42,7 @@ class Places(NamedTuple):
         return backup(self.file, self.copies / "cases.db", keys_to=self.keys / "cases.keys", **more)
 
     def restored(self, to: Path, **more: Any) -> Restored:
-        options: dict[str, Any] = {"library": LIBRARY, "key_file": beside(self.file).kek, **more}
+        options: dict[str, Any] = {"library": overlaid(), "key_file": beside(self.file).kek, **more}
         return restore(self.copies / "cases.db", self.keys / "cases.keys", to, **options)
 
 
@@ -59,7 +57,7 @@ def places(tmp_path: Path) -> Places:
 @pytest.fixture
 def engine(places: Places) -> Iterator[Engine]:
     with closing(SqlStore(places.file, synchronous="NORMAL")) as store:
-        engine = Engine(LIBRARY, store)
+        engine = Engine(overlaid(), store)
         light(engine, 1)
         yield engine
 
@@ -86,7 +84,7 @@ def test_a_backup_under_load_is_put_back_somewhere_else(places: Places, engine: 
 
     def work() -> None:
         with closing(SqlStore(places.file, synchronous="NORMAL")) as store:
-            own = Engine(LIBRARY, store)
+            own = Engine(overlaid(), store)
             for number in range(2, 10_000):
                 look(own, light(own, number), f"l-{number}")
                 os.write(said, b".")
@@ -110,7 +108,7 @@ def test_a_backup_under_load_is_put_back_somewhere_else(places: Places, engine: 
     assert done.lost == {}
     kek = KeyFile(beside(places.file).kek)
     with closing(SqlStore(to)) as store, KeyRing(beside(to).keys, kek) as keys:
-        engine = Engine(LIBRARY, store, keys=keys)
+        engine = Engine(overlaid(), store, keys=keys)
         log = [row.body for _, row in store.log("skola")]
         assert b'"type":"restore"' in log[-1]
         assert b'"why":["head_missing","restored_backup"]' in log[-1]
@@ -134,7 +132,7 @@ def test_a_lost_database_is_put_back_and_the_head_file_says_what_is_gone(places:
         assert b'"found":1,' in log[-1]
         assert b'"known":3,' in log[-1]
         assert b'"why":["rolled_back","restored_backup"]' in log[-1]
-        look(Engine(LIBRARY, store), next(iter(store.cases("skola"))), "l-1")
+        look(Engine(overlaid(), store), next(iter(store.cases("skola"))), "l-1")
     assert list(places.file.parent.glob(".*")) == []
 
 
@@ -258,7 +256,7 @@ def test_a_missing_database_or_folder_is_named_as_such(places: Places, engine: E
 # -- health
 
 
-def looked_at(engine: Engine, library: Library = LIBRARY, **more: Any) -> dict[str, Check]:
+def looked_at(engine: Engine, **more: Any) -> dict[str, Check]:
     assert isinstance(engine.store, SqlStore)
     found = health(engine, engine.store, limits=Limits(disk_mib=1), **more)
     for one in found:
@@ -303,7 +301,7 @@ def test_keys_that_are_not_the_right_ones(engine: Engine, places: Places) -> Non
     engine.store.close()
     shutil.copy(places.keys / "old.keys", beside(places.file).keys)
     with closing(SqlStore(places.file)) as store:
-        found = looked_at(Engine(LIBRARY, store), seed=1)
+        found = looked_at(Engine(overlaid(), store), seed=1)
     assert (found["keys"].ok, found["keys"].value) == (False, "no_key")
 
 
