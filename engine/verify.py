@@ -53,11 +53,17 @@ def verify_log(store: Store, organisation: str, log: str) -> Iterator[Fault]:
     kept: set[str] = set()
     last = 0
 
-    def faults(row: RecordRow) -> Iterator[str]:
+    def faults(row: RecordRow) -> list[str]:
         said = _read(row.body)
-        yield from _row_faults(row, said, log)
-        yield from _kept_faults(store, organisation, said, kept)
-        yield from _link_faults(row, said, heads)
+        found = _row_faults(row, said, log)
+        named = _named(said) - kept
+        kept.update(named)
+        found += _definition_faults(store, named)
+        found += _sent_faults(store, organisation, said)
+        if row.cseq is not None and row.case is not None:
+            found += _link_faults(row, said, heads.get(row.case, _NOWHERE))
+            heads[row.case] = (row.cseq, row.leaf)
+        return found
 
     for index, row in store.log(organisation, payloads=False):
         if index != last + 1:
@@ -65,15 +71,12 @@ def verify_log(store: Store, organisation: str, log: str) -> Iterator[Fault]:
         last = index
         for code in faults(row):
             yield Fault(code, row.case, index)
-    for case in store.cases(organisation):
-        head = store.head(organisation, case)
-        version = head.version if head is not None else 0
+    for case, version, head in store.case_heads(organisation)[1]:
         for row in _since(store, organisation, case, heads.get(case, _NOWHERE)[0], version):
             for code in faults(row):
                 yield Fault(code, case, row.cseq or 0)
-        if head is not None and heads.get(case) != (version, head.head):
+        if heads.pop(case, None) != (version, head):
             yield Fault("head_differs", case, version)
-        heads.pop(case, None)
     for case, (cseq, _) in heads.items():
         yield Fault("case_missing", case, cseq)
 
@@ -90,15 +93,12 @@ def _since(store: Store, organisation: str, case: str, after: int, until: int) -
             yield row
 
 
-def _link_faults(row: RecordRow, said: Mapping[str, Any], heads: dict[str, tuple[int, bytes]]) -> Iterator[str]:
-    if row.cseq is None or row.case is None:
-        return
-    cseq, leaf = heads.get(row.case, _NOWHERE)
+def _link_faults(row: RecordRow, said: Mapping[str, Any], head: tuple[int, bytes]) -> Iterator[str]:
+    cseq, leaf = head
     if row.cseq != cseq + 1 or said.get("cseq") != row.cseq:
         yield "gap"
     if said.get("prev", "") != leaf.hex():
         yield "broken_link"
-    heads[row.case] = (row.cseq, row.leaf)
 
 
 def _read(body: bytes) -> dict[str, Any]:
@@ -110,28 +110,37 @@ def _read(body: bytes) -> dict[str, Any]:
     return cast("dict[str, Any]", said) if isinstance(said, dict) else {}
 
 
-def _row_faults(row: RecordRow, said: Mapping[str, Any], log: str) -> Iterator[str]:
+def _row_faults(row: RecordRow, said: Mapping[str, Any], log: str) -> list[str]:
+    found: list[str] = []
     if leaf_hash(row.body) != row.leaf:
-        yield "leaf_differs"
+        found.append("leaf_differs")
     if orjson.dumps(said, option=orjson.OPT_SORT_KEYS) != row.body:
-        yield "not_canonical"
+        found.append("not_canonical")
     if said.get("id") != row.id or said.get("log") != log or said.get("case") != row.case:
-        yield "misplaced"
+        found.append("misplaced")
+    return found
 
 
-def _kept_faults(store: Store, organisation: str, said: Mapping[str, Any], kept: set[str]) -> Iterator[str]:
-    """What a record names and the store must have: the definitions it rests on, the hand-off it sent."""
-    rested = [said.get(name) for name in ("acc", "ord")]
-    named = [said[name] for name in ("def", "gui", "law") if name in said]
-    named += [cast("dict[str, Any]", one).get("def") for one in rested if isinstance(one, dict)]
-    for digest in map(str, named):
-        if digest not in kept:
-            kept.add(digest)
-            found = store.definition(digest)
-            if found is None:
-                yield "definition_missing"
-            elif sha256(found[1]).hexdigest() != digest:
-                yield "definition_differs"
+def _named(said: Mapping[str, Any]) -> set[str]:
+    """Digests of the definitions that a record rests on."""
+    found = {str(said[name]) for name in ("def", "gui", "law") if name in said}
+    for name in ("acc", "ord"):
+        rested = said.get(name)
+        if isinstance(rested, dict):
+            found.add(str(cast("dict[str, Any]", rested).get("def")))
+    return found
+
+
+def _definition_faults(store: Store, named: set[str]) -> Iterator[str]:
+    for digest in sorted(named):
+        found = store.definition(digest)
+        if found is None:
+            yield "definition_missing"
+        elif sha256(found[1]).hexdigest() != digest:
+            yield "definition_differs"
+
+
+def _sent_faults(store: Store, organisation: str, said: Mapping[str, Any]) -> Iterator[str]:
     hof = said.get("hof")
     if isinstance(hof, dict):
         sent = cast("dict[str, Any]", hof)

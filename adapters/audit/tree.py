@@ -46,6 +46,19 @@ class Frontier:
         self.peaks.append(leaf)
         self.size += 1
 
+    def extend(self, leaves: Iterable[bytes]) -> None:
+        """Put more leaves at the end, level by level: several times quicker than one by one."""
+        level, whole, new = list(leaves), self.size, list[bytes]()
+        self.size += len(level)
+        while level:
+            if whole & 1:
+                level.insert(0, self.peaks.pop())
+            if len(level) % 2:
+                new.append(level.pop())
+            level = list(map(node_hash, level[::2], level[1::2]))
+            whole >>= 1
+        self.peaks += reversed(new)
+
     def root(self) -> bytes:
         """The root of the tree as it is now."""
         if not self.peaks:

@@ -7,6 +7,7 @@ them. Without such leaves the first bad record is only known to lie after the la
 
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
 from typing import Any, Final, NamedTuple, cast
 
 import orjson
@@ -20,6 +21,9 @@ from .tree import Frontier
 
 CASE_HEADS: Final = "case.heads"
 _MARK: Final = b'"type":"case.heads"'
+
+BLOCK: Final = 1000
+"""Records that are hashed at a time."""
 
 BEHIND: Final = 100_000
 """How many records a statement of case heads may lie after the place that it speaks of."""
@@ -73,29 +77,37 @@ class _Reading:
         self._rows, self._leaves = iter(log), iter(kept)
         self._cases = CaseHeads()
         self._differs: int | None = None
-        self.log, self.kept = Frontier(), Frontier()
+        self.log, self._kept = Frontier(), Frontier()
         self.wrong_heads: Bad | None = None
 
     def until(self, size: int | None) -> None:
         """Read on until the log has so many records, or ends."""
-        while self.log.size != size and (row := next(self._rows, None)) is not None:
-            leaf = leaf_hash(row.body)
-            self.log.add(leaf)
-            index = self.log.size
-            other = next(self._leaves, leaf)
-            self.kept.add(other)
-            if self._differs is None and other != leaf:
-                self._differs = index
-            if not self._cases.add(index, row, leaf) and self.wrong_heads is None:
-                self.wrong_heads = Bad("heads_differ", index, index)
+        while rows := list(islice(self._rows, BLOCK if size is None else min(BLOCK, size - self.log.size))):
+            leaves = [leaf_hash(row.body) for row in rows]
+            self._lay_beside(leaves)
+            for index, (row, leaf) in enumerate(zip(rows, leaves, strict=True), self.log.size + 1):
+                if not self._cases.add(index, row, leaf) and self.wrong_heads is None:
+                    self.wrong_heads = Bad("heads_differ", index, index)
+            self.log.extend(leaves)
+
+    def _lay_beside(self, leaves: Sequence[bytes]) -> None:
+        """Hold the log's next leaves against those that were kept; one that was not kept says nothing."""
+        kept = list(islice(self._leaves, len(leaves)))
+        kept += leaves[len(kept) :]
+        if self._differs is None and kept != leaves:
+            same = next(place for place, pair in enumerate(zip(leaves, kept, strict=True)) if pair[0] != pair[1])
+            self._differs = self.log.size + same + 1
+            self._kept = Frontier(self.log.size, self.log.peaks)
+        if self._differs is not None:
+            self._kept.extend(kept)
 
     def first_bad(self, checkpoint: Checkpoint, proved: int) -> Bad:
         """Where the log leaves what this checkpoint vouches for, when all before ``proved`` is right."""
-        while self.kept.size < checkpoint.size and (leaf := next(self._leaves, None)) is not None:
-            self.kept.add(leaf)
+        kept = self._kept if self._differs is not None else Frontier(self.log.size, self.log.peaks)
+        kept.extend(islice(self._leaves, checkpoint.size - kept.size))
         short = self.log.size < checkpoint.size
         end = self.log.size + 1 if short else checkpoint.size
-        if (self.kept.size, self.kept.root()) == (checkpoint.size, checkpoint.root):
+        if (kept.size, kept.root()) == (checkpoint.size, checkpoint.root):
             place = self._differs or end
             return Bad("log_short" if self._differs is None else "record_differs", place, place)
         return Bad("log_short" if short else "record_differs", proved + 1, end)
@@ -145,6 +157,5 @@ def heads_root(heads: Iterable[tuple[str, int, bytes]]) -> bytes:
     record of that case was held back.
     """
     tree = Frontier()
-    for head in sorted(heads):
-        tree.add(leaf_hash(head_entry(*head)))
+    tree.extend(leaf_hash(head_entry(*head)) for head in sorted(heads))
     return tree.root()

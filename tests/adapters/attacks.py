@@ -10,6 +10,8 @@ reach is a checkpoint that somebody else holds.
 import sqlite3
 from collections.abc import Callable, Sequence
 from contextlib import closing
+from functools import lru_cache
+from itertools import zip_longest
 from pathlib import Path
 from random import Random
 from typing import Any, NamedTuple
@@ -45,16 +47,23 @@ def written(row: RecordRow, record: dict[str, Any]) -> RecordRow:
     )
 
 
-def relinked(rows: Sequence[RecordRow], begin: int = 0) -> list[RecordRow]:
+@lru_cache(maxsize=20_000)
+def link(body: bytes) -> tuple[int, str]:
+    """Place and link that a record says it has; remembered, since attack after attack begins with the same log."""
+    record = orjson.loads(body)
+    return record["cseq"], record.get("prev", "")
+
+
+def relinked(rows: Sequence[RecordRow]) -> list[RecordRow]:
     """The same records with every place and link in the case chains made right again."""
     ends: dict[str, tuple[int, bytes]] = {}
     found: list[RecordRow] = []
-    for number, row in enumerate(rows):
+    for row in rows:
         new = row
         if row.case is not None and row.cseq is not None:
             cseq, leaf = ends.get(row.case, (0, b""))
-            record = said(row)
-            if number >= begin and (record["cseq"], record.get("prev", "")) != (cseq + 1, leaf.hex()):
+            if link(row.body) != (cseq + 1, leaf.hex()):
+                record = said(row)
                 record["cseq"] = cseq + 1
                 if leaf:
                     record["prev"] = leaf.hex()
@@ -214,20 +223,25 @@ def on_payload(kind: str, chance: Random, file: sqlite3.Connection, organisation
     return (one, other)
 
 
-def forge(database: Path, organisation: str, rows: Sequence[RecordRow], begin: int) -> None:
-    """Put these records in the place of the organisation's, from one index on; the index of cases says the same."""
+def forge(database: Path, organisation: str, before: Sequence[RecordRow], rows: Sequence[RecordRow]) -> None:
+    """Put these records in the place of the organisation's own; the index of cases says the same."""
     ends = {row.case: (row.cseq, row.leaf) for row in rows if row.case is not None and row.cseq is not None}
+    # What stands where it stood is not written again; all else leaves first, since no id and no place may come twice.
+    pairs = enumerate(zip_longest(before, rows), 1)
+    changed = {index: new for index, (old, new) in pairs if old is not new}
     with closing(opened(database)) as file:
-        file.execute("DELETE FROM stegvis_record WHERE org = ? AND idx >= ?", (organisation, begin))
+        gone = "DELETE FROM stegvis_record WHERE org = ? AND idx = ?"
+        file.executemany(gone, [(organisation, index) for index in changed])
         file.executemany(
             "INSERT INTO stegvis_record (org, idx, id, case_id, cseq, body, leaf) VALUES (?, ?, ?, ?, ?, ?, ?)",
-            [(organisation, index, *row[:5]) for index, row in enumerate(rows[begin - 1 :], begin)],
+            [(organisation, index, *row[:5]) for index, row in changed.items() if row is not None],
         )
-        for (case,) in file.execute("SELECT case_id FROM stegvis_case WHERE org = ?", (organisation,)).fetchall():
+        heads = "SELECT case_id, version, head FROM stegvis_case WHERE org = ?"
+        for case, *head in file.execute(heads, (organisation,)).fetchall():
             if case not in ends:
                 for table in ("deadline", "run", "case"):
                     file.execute(f"DELETE FROM stegvis_{table} WHERE org = ? AND case_id = ?", (organisation, case))
-            else:
+            elif (*head,) != ends[case]:
                 change = "UPDATE stegvis_case SET version = ?, head = ? WHERE org = ? AND case_id = ?"
                 file.execute(change, (*ends[case], organisation, case))
         file.commit()
@@ -236,6 +250,7 @@ def forge(database: Path, organisation: str, rows: Sequence[RecordRow], begin: i
 def opened(database: Path) -> sqlite3.Connection:
     """The file in the hands of somebody who has taken its guards and its memory away."""
     file = sqlite3.connect(database)
+    file.execute("PRAGMA synchronous = OFF")  # a power failure is no part of the attack
     for (name,) in file.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
         file.execute(f"DROP TRIGGER {name}")
     file.execute("DELETE FROM stegvis_mark WHERE org = '' AND name = 'store'")

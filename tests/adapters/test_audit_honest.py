@@ -1,10 +1,12 @@
 """No false alarm: whatever people do at once, an honest log is what every checkpoint of it says."""
 
 import os
+import shutil
 import threading
 from contextlib import closing
 from pathlib import Path
 from random import Random
+from time import process_time
 
 import pytest
 
@@ -20,7 +22,10 @@ from stegvis.engine.ports import Store
 from stegvis.engine.verify import verify_log
 from stegvis.routines.library import SHIPPED, shipped
 
+from ..evidence import keep
+
 SCALE = float(os.environ.get("STEGVIS_SCALE", "1"))
+PARTS = 4
 QUICK = (
     "acute-from-any-state",
     "declared-bias",
@@ -34,8 +39,11 @@ STORIES = {name: SHIPPED / "scenarios" / f"{name}.yaml" for name in QUICK}
 ORIGINS = {name: one.origin for name, one in shipped().organisations.organisations.items()}
 
 
-def honest(chance: Random, store: Store, folder: Path) -> int:
-    """Two people play stories of the shipped routines at once, while their logs are signed; how many checkpoints."""
+def honest(chance: Random, store: Store, folder: Path) -> tuple[int, int]:
+    """Two people play stories of the shipped routines at once, while their logs are signed.
+
+    Answers how many records there are then, and how many checkpoints.
+    """
     gate = threading.Barrier(3)
     faults: list[BaseException] = []
     logs = {name: AuditLog(store, name, ORIGINS[name], folder / name) for name in ("skola", "socialtjanst")}
@@ -59,7 +67,7 @@ def honest(chance: Random, store: Store, folder: Path) -> int:
         threads[0].join(chance.random() / 10)
         threads[1].join(chance.random() / 10)
     assert faults == []
-    signed = 0
+    signed = records = 0
     for name, log in logs.items():
         log.checkpoint(now_utc, os.urandom)
         known: list[Checkpoint] = [
@@ -73,12 +81,13 @@ def honest(chance: Random, store: Store, folder: Path) -> int:
             assert found == (len(rows), max(one.size for one in chosen), None)
         assert list(verify_log(store, name, ORIGINS[name])) == []
         signed += len(known)
-    return signed
+        records += len(rows)
+    return records, signed
 
 
 def test_an_honest_log_raises_no_alarm(tmp_path: Path) -> None:
     with closing(SqlStore(tmp_path / "cases.db", synchronous="NORMAL")) as store:
-        assert honest(Random(1), store, tmp_path) >= 2
+        assert honest(Random(1), store, tmp_path)[1] >= 2
 
 
 def test_a_log_that_is_signed_before_its_first_case_gets_its_keys_with_that_case(tmp_path: Path) -> None:
@@ -90,12 +99,26 @@ def test_a_log_that_is_signed_before_its_first_case_gets_its_keys_with_that_case
 
 
 @pytest.mark.deep
-def test_ten_thousand_honest_logs_raise_no_alarm(tmp_path: Path) -> None:
-    for seed in range(max(10, round(10_000 * SCALE))):
+@pytest.mark.parametrize("part", range(PARTS))
+def test_ten_thousand_honest_logs_raise_no_alarm(part: int, tmp_path: Path) -> None:
+    """Two logs, of two organisations, at each seed."""
+    began, count = process_time(), max(PARTS, round(5_000 * SCALE))
+    records = signed = alarms = 0
+    seeds = range(part, count, PARTS)
+    for seed in seeds:
         folder = tmp_path / str(seed)
         folder.mkdir()
-        if seed % 10:
-            honest(Random(seed), MemoryStore(), folder)
-        else:
-            with closing(SqlStore(folder / "cases.db", synchronous="NORMAL")) as store:
-                honest(Random(seed), store, folder)
+        store = MemoryStore() if seed // PARTS % 10 else SqlStore(folder / "cases.db", synchronous="NORMAL")
+        try:
+            found = honest(Random(seed), store, folder)
+            records, signed = records + found[0], signed + found[1]
+        except AssertionError as error:
+            print(seed, error)  # noqa: T201 - shown where the test fails
+            alarms += 1
+        finally:
+            if isinstance(store, SqlStore):
+                store.close()
+        shutil.rmtree(folder)
+    what = f"honest logs, part {part + 1} of {PARTS}: no alarm at any of {signed} checkpoints"
+    keep("attacks", what, records, 2 * len(seeds), alarms, "", round(process_time() - began))
+    assert not alarms

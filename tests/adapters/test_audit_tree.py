@@ -61,6 +61,17 @@ def test_a_frontier_that_was_put_away_goes_on_as_if_it_had_not_been(size: int, m
     assert (again.size, again.root()) == (size + more, known(0, size + more))
 
 
+@given(size=st.integers(0, 200), more=st.integers(0, 60))
+@settings(deadline=None, max_examples=60)
+def test_many_leaves_at_once_make_the_same_tree(size: int, more: int) -> None:
+    frontier = Frontier()
+    frontier.extend(LEAVES[:size])
+    assert (frontier.size, frontier.root()) == (size, known(0, size))
+    frontier.extend(iter(LEAVES[size : size + more]))
+    assert (frontier.size, frontier.root()) == (size + more, known(0, size + more))
+    assert len(frontier.peaks) == frontier.size.bit_count()
+
+
 @pytest.mark.parametrize(("size", "peaks"), [(-1, 0), (0, 1), (1, 0), (3, 1), (4, 2)])
 def test_a_frontier_of_another_size_than_its_peaks_is_refused(size: int, peaks: int) -> None:
     with pytest.raises(ValueError, match="one peak for each bit"):
