@@ -37,6 +37,11 @@ def changes(counting: Counting, move: Move, running: Mapping[str, Due]) -> list[
         due = left.pop(name, None)
         if due is not None:
             done.append({"id": name, "closed": "late" if counting.ask.happened > limit(due) else "kept"})
+    for trip in move.doubts:
+        # The answer that was missing when the clock started is there now, and says that there is no such limit.
+        if trip.deadline in left and trip.condition is not None and trip.condition.evaluate(counting.facts) is False:
+            del left[trip.deadline]
+            done.append({"id": trip.deadline, "closed": "moot"})
     for trip in move.starts:
         deadline = counting.rules.routine.deadlines[trip.deadline]
         # What is not known starts the clock: a deadline too many is seen, one too few is not.

@@ -84,6 +84,8 @@ class Move:
     answers: frozenset[str]
     """The facts that its form's answers become."""
     starts: tuple[Trip, ...]
+    doubts: tuple[Trip, ...]
+    """For a form that is completed: what its step started under a condition, perhaps only for want of an answer."""
     meets: tuple[str, ...]
     derived: tuple[str, ...]
     """The derived facts that its guards, branches, questions and deadlines read, in order of need."""
@@ -328,6 +330,8 @@ class _Compiler:
         if kind == "propose":
             proposing = f"{trigger}.propose"
             starts, meets = tuple(self.starts.get(proposing, ())), tuple(self.meets.get(proposing, ()))
+        begun = self.starts.get(trigger, ()) if kind == "complete" else ()
+        doubts = tuple(one for one in begun if one.condition is not None)
         return Move(
             trigger=name,
             source=source,
@@ -344,8 +348,9 @@ class _Compiler:
             demands=tuple(one for one in asked if one.field.required or one.when is not None),
             answers=self._facts_of(form),
             starts=starts,
+            doubts=doubts,
             meets=meets,
-            derived=self._needed(guards, branches, asked, starts),
+            derived=self._needed(guards, branches, asked, starts + doubts),
             leans=any(one is not None for one in (step.handoff, step.revokes, step.prolongs, step.begins)),
         )
 

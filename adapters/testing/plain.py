@@ -336,6 +336,10 @@ def clocks(run: PlainRun, way: Way, facts: Facts, leads: str) -> None:
         starts = [(one.on, one.when) if isinstance(one, Start) else (one, None) for one in deadline.starts]
         if fired & set(deadline.met_by):
             run.running.discard(name)
+        if way.kind == "complete" and any(
+            on == way.base and when is not None and truths.of(when, facts) == FALSE for on, when in starts
+        ):
+            run.running.discard(name)
         if any(on in fired and (when is None or truths.of(when, facts) != FALSE) for on, when in starts):
             run.running.add(name)
     if run.routine.states[leads.partition(".")[0]].end is not None:

@@ -42,7 +42,7 @@ COMMITTEE = Actor("n-1", roles={"committee"}, unit="namnd", organisation=SOCIAL)
 FATHER = "p-2"
 WORDS = "Jag vill inte gifta mig"
 
-START: dict[str, Any] = {"about": "child", "protected_identity": "no", "because": "violence", "opened_at": MONDAY}
+START: dict[str, Any] = {"about": "child", "protected_identity": "no", "because": "violence"}
 REACHED_BY_FAMILY = ("hear_guardian", "communicate_guardian", "give_guardian")
 
 
@@ -480,27 +480,34 @@ def test_earlier_ends_without_measures_are_read_together_first() -> None:
     assert story.take("write_up", **summary) == "communicating"
 
 
-def test_the_report_begins_it_and_the_months_run_from_the_decision_to_open() -> None:
+def test_the_decision_to_open_begins_it_and_its_months_run_there_alone() -> None:
     desk = Desk("2026-03-10 09:00")
     desk.receive()
     desk.assess()
     desk.register()
-    assert "not_here" in desk.refusal("begin_investigation", first="child")
     desk.do("open_investigation", **OPENING)
-    decided = desk.now
-    desk.do("assign", HEAD, investigator=OFFICER.id, conflict="none")
+    begun = desk.begun()
+    assert (begun.state, begun.holder) == ("gathering", None)
+    assert not [due for due in desk.run().due.values() if due.law == "child_investigation"]
     desk.now += timedelta(days=2)
-    desk.do("begin_investigation", first="child")
-    assert "already_begun" in desk.refusal("begin_investigation", first="child")
-    (begun,) = (
-        one for one in desk.engine.case(desk.case, actor=OFFICER).runs.values() if one.routine == "investigation"
-    )
-    assert (begun.state, begun.holder) == ("gathering", OFFICER.id)
-    answers = {**START, "opened_at": decided}
-    desk.engine.take(desk.case, "open.complete", actor=OFFICER, run=begun.id, form=answers, key="whole")
-    due = desk.engine.case(desk.case, actor=OFFICER).runs[begun.id].due["investigation"]
-    months = datetime.fromisoformat(str(due.legal)).astimezone(STOCKHOLM)
+    desk.do("assign", HEAD, investigator=OFFICER.id, conflict="none")
+    desk.engine.take(desk.case, "open.complete", actor=OFFICER, run=begun.id, form=START, key="whole")
+    assert desk.begun().holder == OFFICER.id
+    months = datetime.fromisoformat(str(desk.begun().due["investigation"].legal)).astimezone(STOCKHOLM)
     assert (months.year, months.month, months.day) == (2026, 7, 10)
+
+
+@pytest.mark.parametrize(("about", "runs"), [("child", True), ("unsure", True), ("young", False)])
+def test_a_clock_that_was_started_to_be_safe_stops_when_the_age_is_known(about: str, runs: bool) -> None:
+    desk = Desk("2026-03-10 09:00")
+    desk.receive()
+    desk.assess()
+    desk.register()
+    desk.do("open_investigation", **OPENING)
+    run = desk.begun().id
+    assert "investigation" in desk.begun().due
+    desk.engine.take(desk.case, "open.complete", actor=OFFICER, run=run, form={**START, "about": about}, key="whole")
+    assert ("investigation" in desk.begun().due) is runs
 
 
 @pytest.mark.parametrize("step", REACHED_BY_FAMILY)

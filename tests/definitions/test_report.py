@@ -121,11 +121,12 @@ class Desk:
         return receipt
 
     def do(self, step: str, actor: Actor = SOCIAL, /, **answers: object) -> str:
-        return self.engine.take(self.case, step, actor=actor, form=answers, key=next(self.keys)).state
+        run = self.where(step)
+        return self.engine.take(self.case, step, actor=actor, form=answers, run=run, key=next(self.keys)).state
 
     def refusal(self, step: str, actor: Actor = SOCIAL, /, **answers: object) -> set[str]:
         """What refuses the step: the ids of guards, the codes of the rest."""
-        answer = self.engine.explain(self.case, step, actor=actor, form=answers)
+        answer = self.engine.explain(self.case, step, actor=actor, form=answers, run=self.where(step))
         with pytest.raises(Refused) as no:
             self.do(step, actor, **answers)
         assert [one.code for one in no.value.reasons] == [one.code for one in answer.reasons]
@@ -135,11 +136,23 @@ class Desk:
     def run(self) -> Run:
         return next(iter(self.engine.case(self.case, actor=LEADER).runs.values()))
 
+    def where(self, step: str) -> str | None:
+        """The report's own run, for steps that the investigation beside it has too."""
+        run = self.run()
+        moves = shipped().routine("report", self.now.date()).moves
+        return run.id if any(step in there for there in moves.values()) else None
+
+    def begun(self) -> Run:
+        (run,) = (
+            one for one in self.engine.case(self.case, actor=LEADER).runs.values() if one.routine == "investigation"
+        )
+        return run
+
     def due(self) -> dict[str, str]:
         return {name: shown(due.shown) for name, due in self.run().due.items()}
 
     def guide(self, actor: Actor = SOCIAL) -> Guide:
-        return self.engine.guide(self.case, actor=actor)
+        return self.engine.guide(self.case, actor=actor, run=self.run().id)
 
     def register(self, actor: Actor = INTAKE, /, **answers: object) -> str:
         form: dict[str, object] = {
@@ -227,13 +240,13 @@ def test_a_report_becomes_an_investigation_with_an_investigator_and_everybody_to
     desk.police()
     desk.contact(opened(MOTHER, desk))
     desk.do("notify_guardian", person=MOTHER, channel="in_person", left="nobody", said="Lugnt samtal")
-    desk.do("begin_investigation", first="child")
     assert desk.do("hand_over") == "in_investigation"
     assert desk.run().ended is not None
-    # the four months go on after intake has ended; everything else is settled
-    assert desk.due() == {"investigation": "2026-06-10 23:59"}
-    desk.engine.take(desk.case, "close_investigation", actor=SOCIAL, run=desk.run().id, key="closed")
+    # intake is settled, and the four months go on where they always were: in the investigation
     assert desk.due() == {}
+    investigation = desk.begun()
+    assert (investigation.state, investigation.holder) == ("gathering", SOCIAL.id)
+    assert shown(investigation.due["investigation"].shown) == "2026-06-10 23:59"
 
 
 def test_the_time_runs_from_receipt_and_not_from_registration() -> None:
@@ -290,7 +303,7 @@ def test_a_step_after_the_new_act_in_a_case_opened_before_cites_the_new_act() ->
     after = next(one for one in desk.guide().actions if one.trigger == "open_investigation")
     assert after.law[0].sv == "14 kap. 2 § SoL (2025:400)"
     desk.do("open_investigation", **OPENING)
-    assert shown(desk.run().due["investigation"].legal) == "2025-11-02 23:59"
+    assert shown(desk.begun().due["investigation"].legal) == "2025-11-02 23:59"
 
 
 # ---- protection ---------------------------------------------------------------------------------------------------
@@ -309,13 +322,12 @@ def test_suspected_violence_against_a_child_leaves_no_preliminary_assessment() -
     assert desk.do("open_investigation", **{**OPENING, "ground": "violence"}) == "investigating"
 
 
-def test_somebody_of_eighteen_to_twenty_gets_a_preliminary_assessment_and_no_four_months() -> None:
+def test_somebody_of_eighteen_to_twenty_gets_a_preliminary_assessment() -> None:
     desk = Desk()
     desk.receive(about="young")
     assert desk.assess(violence="witnessed") == "preliminary"
     desk.register(born="2007-02-01")
-    desk.do("open_investigation", **OPENING)
-    assert "investigation" not in desk.due()
+    assert desk.do("open_investigation", **OPENING) == "investigating"
 
 
 def test_a_birth_date_beats_what_was_said_on_the_telephone() -> None:
@@ -617,10 +629,9 @@ def test_a_decision_in_a_hurry_is_completed_within_a_day_before_intake_ends() ->
     desk.do("assign", LEADER, investigator=SOCIAL.id, conflict="none")
     desk.police()
     desk.do("notify_child", alone=True, left="nobody", understood="Ja")
-    assert desk.refusal("hand_over") == {"opening_whole", "risk_begun", "investigation_begun"}
+    assert desk.refusal("hand_over") == {"opening_whole", "risk_begun"}
     desk.do("start_risk_assessment", because="violence")
     desk.do("open_investigation.complete", **{**OPENING, "ground": "violence"})
-    desk.do("begin_investigation", first="child")
     assert desk.do("hand_over") == "in_investigation"
 
 
@@ -719,7 +730,6 @@ def test_a_deferred_guardian_is_told_only_after_the_deferral_has_ended() -> None
     assert desk.due()["notice"] == "2026-03-10 23:59"
     desk.do("notify_guardian", **told)
     assert desk.refusal("hand_over", LEADER) >= {"not_holder"}
-    desk.do("begin_investigation", first="child")
     assert desk.do("hand_over") == "in_investigation"
 
 

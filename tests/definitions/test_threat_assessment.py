@@ -684,7 +684,8 @@ def test_the_assessment_goes_with_the_report_to_the_investigator_and_leaves_the_
     with pytest.raises(Refused, match="unknown_case"):
         desk.engine.case(desk.case, actor=INTAKE)
     desk.do("assign_assessment", LEADER, officer=OTHER.id, conflict="none", works_with_perpetrator=False)
-    desk.do("reassign", LEADER, investigator=INTAKE.id, conflict="none")
+    form = {"investigator": INTAKE.id, "conflict": "none"}
+    desk.engine.take(desk.case, "reassign", actor=LEADER, form=form, run=desk.run("report").id, key="again")
     assert (desk.run("report").holder, desk.run().holder) == (INTAKE.id, OTHER.id)
 
 
