@@ -4,10 +4,8 @@
 later directory wins by id.
 """
 
-import gc
 import re
-from collections.abc import Generator, Iterable, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
@@ -30,6 +28,7 @@ from .registers import Contacts, Organisations, Roles, load_contacts, load_organ
 from .rules import Builtin, Rules, compile_routine
 from .sources import Sources, builtin_of, words_of
 from .text import Words
+from .unswept import unswept
 
 SHIPPED = Path(__file__).resolve().parent.parent / "definitions"
 PROVED = SHIPPED / "proved.json"
@@ -110,7 +109,7 @@ def load(*overlays: Path, base: Path | None = SHIPPED, proved: Path | None = Non
         BadDefinition: with every finding of severity error; nothing is loaded then.
     """
     sources = Sources([*([base] if base is not None else []), *overlays])
-    with _unswept():
+    with unswept():
         seen = _seen(sources)
         remembers = remembered_in(proved, seen) if proved is not None and seen else None
         for path in (PROVED, remembers):
@@ -122,18 +121,6 @@ def load(*overlays: Path, base: Path | None = SHIPPED, proved: Path | None = Non
         if remembers is not None and seen:
             remember(remembers, seen, checked.rules)
         return assemble(sources, checked.rules.values())
-
-
-@contextmanager
-def _unswept() -> Generator[None]:
-    """No garbage is looked for meanwhile: what is read stays for good, and looking takes a third of the time."""
-    was = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was:
-            gc.enable()
 
 
 def _seen(sources: Sources) -> str | None:
@@ -148,6 +135,7 @@ def _recalled(sources: Sources, known: Proved) -> Library:
     file_is = {file: one.routine for file, one in known.routines.items()}
     whole = wholes(sources, file_is, load_organisations(_mapping(sources, "organisations.yaml")))
 
+    @unswept()
     def made(file: str) -> Rules:
         rules = compile_routine(cast("Mapping[str, Json]", whole(file).data), builtin)
         if rules.digest != known.routines[file].digest:

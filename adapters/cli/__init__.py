@@ -1,5 +1,6 @@
 """The command line: one small module a group of commands; its texts in definitions/texts/cli.yaml and errors.yaml."""
 
+import gc
 import sys
 from collections.abc import Sequence
 
@@ -9,6 +10,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
     0: good. 1: the answer is no. 2: something in the command must be corrected. 3: something is broken.
     """
+    gc.set_threshold(100_000, 20, 100)  # a command makes much that stays to its end, which is near
     try:
         from .app import run  # noqa: PLC0415 - the extra may be missing
     except ModuleNotFoundError as missing:

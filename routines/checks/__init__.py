@@ -18,6 +18,7 @@ from ..registers import Contacts, Organisations, Roles
 from ..rules import Rules, compile_routine
 from ..schema import FILES
 from ..sources import Sources, builtin_of
+from ..unswept import unswept
 from ..wording import Wording
 from . import facts, graph, handoffs, laws, names, orders, people, promises, wording
 from .choices import choices
@@ -39,6 +40,7 @@ class Checked(NamedTuple):
     """By the file that each comes from."""
 
 
+@unswept()
 def check(sources: Sources, *, as_of: date | None = None) -> Checked:
     """Check every definition of these sources.
 

@@ -129,6 +129,7 @@ def test_a_connection_that_breaks_loses_no_letter(file: File, tmp_path: Path) ->
     assert kept(file, case, "note", tmp_path) == {"line": "halva"}
 
 
+@pytest.mark.deep
 def test_a_long_line_is_not_cut_and_nothing_is_drawn(file: File, tmp_path: Path) -> None:
     case = file.open()
     long = "Skyddsbedömning " * 240
@@ -147,6 +148,7 @@ def test_a_long_line_is_not_cut_and_nothing_is_drawn(file: File, tmp_path: Path)
     assert kept(file, case, "note", tmp_path) == {"line": long.strip()}
 
 
+@pytest.mark.deep
 def test_nothing_that_was_written_is_in_any_history(file: File, tmp_path: Path) -> None:
     case = file.open()
     with window("guide", case, *COUNSELLOR, *file.place) as one:

@@ -323,7 +323,7 @@ def look_in_many(library: Library) -> None:
 
 @pytest.mark.parametrize("library", [few(asking_toys()), few(ordered(asking_toys()))], ids=["open", "ordered"])
 def test_nobody_is_shown_a_word_that_they_have_no_right_to(library: Library) -> None:
-    assert sum(look_everywhere(seed, 25, library) for seed in (1, 2)) > 0
+    assert look_everywhere(1, 25, library) > 0
 
 
 @pytest.mark.deep
