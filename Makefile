@@ -5,7 +5,7 @@
 #   make check           linter, formatter, types, layers
 #   make cover           the tests again, with branch coverage of routines/ and engine/
 #   make deep SCALE=1    the large and slow ones; SCALE=0.02 is a smaller run of the same
-#   make outside         bring verifiers of the audit log that others wrote, for make deep; says what it could not have
+#   make outside         bring judges that others wrote (of the audit log, pictures, pages), for make deep; says what it could not have
 #   make bench           figures, each beside its floor; ARGS=--write keeps them in docs/performance.md
 #   make clean           remove what was made here, .venv too
 #

@@ -4,7 +4,7 @@ Table, Mermaid and SVG are three ways of drawing this one value, so that they ca
 definition says and nothing of any case; who wants to mark where a case stands names the state.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Literal, NamedTuple, TypeAlias
 
 from ..library import Library
@@ -61,11 +61,12 @@ class Choice(NamedTuple):
 
 
 class Box(NamedTuple):
-    """One state: what there is to do there, for whom it waits, or how the run has ended."""
+    """One state: what there is to do there and by which roles, for whom it waits, or how the run has ended."""
 
     number: int
     state: str
     says: Text
+    who: Text | None
     mark: Mark
     never: tuple[Text, ...]
     choices: tuple[Choice, ...]
@@ -139,7 +140,7 @@ class _Making:
         self.library, self.rules, self.numbers = library, rules, numbers
         self.words = library.words
 
-    def box(self, name: str, state: State, shared: Iterable[Choice]) -> Box:
+    def box(self, name: str, state: State, shared: Sequence[Choice]) -> Box:
         number = self.numbers[name]
         here = self.rules.moves[name]
         says, mark = state.now, "work"
@@ -151,11 +152,20 @@ class _Making:
             number=number,
             state=name,
             says=says,
+            who=self._does(state, shared, number) if mark != "end" else None,
             mark=mark,
             never=tuple(one.text for one in state.never),
             choices=tuple(self.choice(f"{number}.{n}", here[one]) for n, one in enumerate(state.transitions, 1)),
             shared=tuple(one.number for one in shared if number in one.boxes),
         )
+
+    def _does(self, state: State, shared: Iterable[Choice], number: int) -> Text | None:
+        """Who has something to do there: the roles of its own steps, else of those that it shares."""
+        own = [step.by for step in state.transitions.values()]
+        steps = self.rules.routine.shared
+        by = own or [steps[one.trigger].by for one in shared if number in one.boxes]
+        roles = [role for role in dict.fromkeys(role for each in by for role in each) if role != "clock"]
+        return self._roles(roles) if roles else None
 
     def shared(self, number: str, name: str, step: Shared) -> Choice:
         boxes = tuple(sorted(self.numbers[state] for state in step.states))

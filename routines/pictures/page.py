@@ -18,9 +18,16 @@ body { font: 1rem/1.45 sans-serif; margin: 1rem; max-width: 62rem; color: #000; 
 svg { display: block; max-width: 100%; height: auto }
 svg a:focus text, svg a:hover text { text-decoration: underline }
 .wide { overflow-x: auto }
-table { border-collapse: collapse; width: 100%; min-width: 34rem; table-layout: fixed; margin-bottom: 1.5rem }
-th, td { border: 1px solid #555; padding: .3rem .4rem; text-align: left; vertical-align: top; hyphens: auto }
-th:first-child { width: 3rem }
+table { border-collapse: collapse; width: 100%; min-width: 56rem; table-layout: fixed; margin-bottom: 1.5rem }
+th, td { border: 1px solid #555; padding: .3rem .4rem; text-align: left; vertical-align: top }
+th, td { hyphens: auto; overflow-wrap: anywhere }
+th:nth-child(1) { width: 5% }
+th:nth-child(2) { width: 18% }
+th:nth-child(3) { width: 24% }
+th:nth-child(4) { width: 10% }
+th:nth-child(5) { width: 20% }
+th:nth-child(6) { width: 13% }
+th:nth-child(7) { width: 10% }
 tr:target { outline: 3px solid #000 }
 p, td p { margin: 0 0 .3rem }
 @page { size: A4; margin: 13.65mm 12mm }
@@ -29,7 +36,8 @@ p, td p { margin: 0 0 .3rem }
   .screen { display: none }
   svg { width: 100% }
   .wide { overflow: visible }
-  table { min-width: 0 }
+  table { min-width: 0; font-size: 8pt }
+  th, td { padding: 1mm }
   tr { break-inside: avoid }
   h2, h3 { break-after: avoid }
   .list { break-before: page }

@@ -20,6 +20,10 @@ EDGE: Final = 20
 LANE: Final = 11
 LINE: Final = 17
 HEADING: Final = 22
+FRAME: Final = 7
+"""Room above and below a step with a border of its own, so that no line runs through words."""
+DEADLINES: Final = 2
+"""How many deadlines of a step the drawing names; the rest are counted, and stand in the list."""
 SIGNS: Final = 76
 """Characters a line of a box holds at 13 units a sign, counted generously: text is never measured, only counted."""
 TALL: Final = 1.45
@@ -92,7 +96,10 @@ class _Picture:
         y = 52 + HEADING * len(self.heading)
         for box in (None, *self.chart.boxes):
             drawn = self._box(box, y)
-            if page is not None and drawn.top // page != (drawn.bottom + 6) // page and drawn.bottom - drawn.top < page:
+            # What stands below the last box stays with it.
+            below = EDGE * 2 if box is self.chart.boxes[-1] else 6
+            cut = page is not None and drawn.top // page != (drawn.bottom + below) // page
+            if page is not None and cut and drawn.bottom - drawn.top + below < page:
                 drawn = self._box(box, (drawn.top // page + 1) * page + 12)
             yield drawn
             y = drawn.bottom + 22
@@ -117,13 +124,17 @@ class _Picture:
             )
         else:
             add(self._heading(box), bold=True)
+            if box.who is not None:
+                add(self.say("who", who=box.who))
             if box.never:
                 add(f"{self.say('never')} ({len(box.never)})")
             stays = 0
             for choice in self.chart.out_of(box):
-                leads = tuple(one for one in choice.leads() if one != box.number)
+                leads = _away(choice, box.number)
                 if leads:
-                    rows[add(self._step(choice, leads), choice=choice, indent=2) - 4] = leads
+                    y += FRAME if choice.final else 0
+                    rows[add(self._step(choice, leads, box.number), choice=choice, indent=2) - 4] = leads
+                    y += FRAME if choice.final else 0
                 else:
                     stays += 1
             if stays:
@@ -135,13 +146,18 @@ class _Picture:
         marks = [self.say("here"), *marks] if box.state == self.here else marks
         return " ".join([f"{box.number}.", *(f"{mark}." for mark in marks), box.says(self.lang)])
 
-    def _step(self, choice: Choice, leads: Sequence[int]) -> str:
+    def _step(self, choice: Choice, leads: Sequence[int], number: int) -> str:
+        """A step that several boxes share tells of its deadlines in the first of them; the list tells of all."""
         parts = [f"{choice.number} {choice.title(self.lang)}"]
-        parts += [self.say("deadline", deadline=one) for one in choice.meets]
+        if choice.meets and number == min(one for one in choice.boxes or (number,) if _away(choice, one)):
+            titles = list(dict.fromkeys(one(self.lang) for one in choice.meets))
+            told = titles[:DEADLINES]
+            told += [self.say("more", count=more)] if (more := len(titles) - DEADLINES) > 0 else []
+            parts.append(self.say("deadline", deadline="; ".join(told)))
         parts += [self.say("final")] if choice.final else []
         parts += [self.say("closed")] if choice.trigger in self.closed else []
-        # No break inside, so that an arrow never stands without its number.
-        return ". ".join(parts) + f" {_ARROW}{_NO_BREAK}{f',{_NO_BREAK}'.join(map(str, leads))}"
+        # No break inside, so that an arrow never stands without its number, nor the two on a line of their own.
+        return ". ".join(parts) + f"{_NO_BREAK}{_ARROW}{_NO_BREAK}{f',{_NO_BREAK}'.join(map(str, leads))}"
 
     # ---- how they are drawn -----------------------------------------------------------------------------------------
 
@@ -213,6 +229,11 @@ class _Picture:
             _element(group, "circle", cx=x, cy=y, r=2.2, fill="#000")
 
 
+def _away(choice: Choice, number: int) -> tuple[int, ...]:
+    """The other boxes that a step leads to from this one."""
+    return tuple(one for one in choice.leads() if one != number)
+
+
 def _place(lane: int) -> int:
     return EDGE * 2 + BOX + LANE * lane
 
@@ -223,14 +244,14 @@ def _left(line: _Line) -> int:
 
 def _double(holder: ET.Element, lines: Sequence[_Line]) -> None:
     """The double border of what cannot be undone."""
-    left, top, tall = _left(lines[0]) - 6, lines[0].y - 14, LINE * len(lines) + 2
+    left, top, tall = _left(lines[0]) - 8, lines[0].y - 18, LINE * len(lines) + 9
     for inner in (0, 3):
         _element(
             holder,
             "rect",
             x=left + inner,
             y=top + inner,
-            width=BOX - 24 - 2 * inner,
+            width=BOX - 26 - 2 * inner,
             height=tall - 2 * inner,
             fill="none",
             stroke="#000",

@@ -15,7 +15,11 @@ if [ ! -f "$there/node_modules/axe-core/axe.min.js" ]; then
     npm install --silent --no-audit --no-fund --ignore-scripts --prefix "$there" axe-core@4.14.1 >/dev/null 2>&1 ||
         missing "axe-core"
 fi
-command -v chromium >/dev/null || missing "axe-core in a browser (on Debian: apt-get install chromium)"
+if [ ! -d "$there/node_modules/mermaid" ] || [ ! -d "$there/node_modules/jsdom" ]; then
+    npm install --silent --no-audit --no-fund --ignore-scripts --prefix "$there" mermaid@11.17.2 jsdom@29.1.1 >/dev/null 2>&1 ||
+        missing "Mermaid"
+fi
+command -v chromium >/dev/null || missing "axe-core and paper in a browser (on Debian: apt-get install chromium)"
 if ! "$there/sigstore/bin/python" -c 'import sigstore' 2>/dev/null; then
     { .venv/bin/python -m venv "$there/sigstore" && "$there/sigstore/bin/pip" install -qq sigstore==4.5.1; } >/dev/null 2>&1 ||
         missing "sigstore for Python"

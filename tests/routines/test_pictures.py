@@ -119,7 +119,41 @@ def test_no_state_is_cut_by_the_end_of_a_page_and_none_stands_upon_another(routi
         assert y + height < below
     for y, height in places:
         assert height > page_height or int(y // page_height) == int((y + height) // page_height)
+    words = [float(one.get("y", "")) for one in root.iter(f"{SVG}text")]
+    assert all(int((y - 13) // page_height) == int((y + 4) // page_height) for y in words), "words are cut"
     assert places[-1][0] + places[-1][1] < int(root.get("height", "0"))
+
+
+@each
+def test_no_border_runs_through_words(routine: Routine) -> None:
+    """A step that cannot be undone has a border of its own; nothing else stands where it is drawn."""
+    for link in parsed(svg(chart(*routine))).iter(f"{SVG}a"):
+        frames = [(float(one.get("y", "")), float(one.get("height", ""))) for one in link.iter(f"{SVG}rect")]
+        lines = [float(one.get("y", "")) for one in link.iter(f"{SVG}text")]
+        for top, tall in frames:
+            assert top + 10 < min(lines)
+            assert max(lines) + 3 < top + tall
+    for group in parsed(svg(chart(*routine))).iter(f"{SVG}g"):
+        frames = [one for link in group.iter(f"{SVG}a") for one in link.findall(f"{SVG}rect")]
+        words = [float(one.get("y", "")) for one in group.findall(f"{SVG}text")]
+        words += [
+            float(one.get("y", ""))
+            for link in group.findall(f"{SVG}a")
+            if link.find(f"{SVG}rect") is None
+            for one in link.iter(f"{SVG}text")
+        ]
+        for frame in frames:
+            top, bottom = float(frame.get("y", "")), float(frame.get("y", "")) + float(frame.get("height", ""))
+            assert not [y for y in words if y - 9 < top < y + 2 or y - 9 < bottom < y + 2]
+
+
+@each
+def test_every_state_says_who_has_something_to_do_there(routine: Routine) -> None:
+    drawn = chart(*routine)
+    text = " ".join("".join(one.itertext()) for one in parsed(svg(drawn, "en")).iter(f"{SVG}text"))
+    for box in drawn.boxes:
+        assert (box.who is None) is (box.mark == "end" or not list(drawn.out_of(box)))
+        assert box.who is None or f"Who: {box.who('en')}" in text
 
 
 @each
