@@ -1,7 +1,7 @@
 """Laying a log beside checkpoints: the answer is the one that its definition gives, however it is read."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from stegvis.adapters.audit import verify
@@ -10,6 +10,8 @@ from stegvis.adapters.audit.tree import Frontier
 from stegvis.adapters.audit.verify import Bad, Compared, compare
 from stegvis.engine.ports import RecordRow
 from stegvis.engine.sealing import leaf_hash
+
+from ..often import often
 
 Log = list[int]
 
@@ -55,7 +57,7 @@ numbers = st.lists(st.integers(0, 3), max_size=12)
     block=st.integers(1, 5),
     data=st.data(),
 )
-@settings(deadline=None, max_examples=300)
+@often(300)
 def test_the_first_bad_record_is_the_one_that_the_definition_names(
     *, was: Log, changed: Log | None, kept: Log | None, held: int, block: int, data: st.DataObject
 ) -> None:

@@ -4,7 +4,7 @@ from base64 import b64encode
 from hashlib import sha256
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from stegvis.adapters.audit.note import (
@@ -26,6 +26,7 @@ from stegvis.adapters.audit.note import (
 from stegvis.adapters.audit.signer import sign
 from stegvis.routines.errors import BadInput, NotProved
 
+from ..often import often
 from .signers import ORIGIN, Key, WitnessKey, note_of
 
 # Of the C2SP signed-note text, so that it is not our own reading of it alone that is tested.
@@ -142,14 +143,14 @@ names = st.text(st.characters(codec="utf-8", exclude_categories=["Z", "C"], excl
 
 
 @given(text=st.text(st.characters(codec="utf-8", exclude_categories=["C"])), name=names, said=st.binary(min_size=1))
-@settings(deadline=None, max_examples=50)
+@often(50)
 def test_a_note_that_was_written_is_read_as_it_was(text: str, name: str, said: bytes) -> None:
     note = Note(f"{text}\n", (Signature(name, b"abcd", said), Signature(name, b"efgh", said)))
     assert read_note(note.bytes()) == note
 
 
 @given(data=st.data())
-@settings(deadline=None, max_examples=50)
+@often(50)
 def test_no_bit_of_a_signed_note_can_be_changed(data: st.DataObject) -> None:
     key, witness = Key(), WitnessKey()
     made = note_of()
@@ -201,7 +202,7 @@ def test_a_witness_signs_the_time_too() -> None:
 
 
 @given(size=st.integers(0, 10**19 - 1), root=st.binary(min_size=32, max_size=32))
-@settings(deadline=None, max_examples=50)
+@often(50)
 def test_a_checkpoint_that_was_written_is_read_as_it_was(size: int, root: bytes) -> None:
     made = Checkpoint(ORIGIN, size, root)
     assert read_checkpoint(made.text()) == made

@@ -6,10 +6,12 @@ from hashlib import sha256
 from random import Random
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from stegvis.adapters.audit.tree import EMPTY, HASH, Frontier, Tree, consistent, included, node_hash
+
+from ..often import often
 
 SCALE = float(os.environ.get("STEGVIS_SCALE", "1"))
 MOST = 1100
@@ -50,7 +52,7 @@ def test_the_root_of_every_size_is_the_defined_one() -> None:
 
 
 @given(size=st.integers(0, 200), more=st.integers(0, 60))
-@settings(deadline=None, max_examples=60)
+@often(60)
 def test_a_frontier_that_was_put_away_goes_on_as_if_it_had_not_been(size: int, more: int) -> None:
     first = Frontier()
     for leaf in LEAVES[:size]:
@@ -62,7 +64,7 @@ def test_a_frontier_that_was_put_away_goes_on_as_if_it_had_not_been(size: int, m
 
 
 @given(size=st.integers(0, 200), more=st.integers(0, 60))
-@settings(deadline=None, max_examples=60)
+@often(60)
 def test_many_leaves_at_once_make_the_same_tree(size: int, more: int) -> None:
     frontier = Frontier()
     frontier.extend(LEAVES[:size])
@@ -120,7 +122,7 @@ def test_every_proof_of_every_tree_to_1100_holds() -> None:
 
 
 @given(size=sizes, data=st.data())
-@settings(deadline=None, max_examples=60)
+@often(60)
 def test_a_proof_is_as_long_as_it_must_be_and_no_longer(size: int, data: st.DataObject) -> None:
     index = data.draw(st.integers(0, size - 1))
     proof = TREE.inclusion(index, size)
@@ -173,7 +175,7 @@ def test_a_million_flipped_bits_are_refused() -> None:
 
 
 @given(size=sizes, data=st.data())
-@settings(deadline=None, max_examples=60)
+@often(60)
 def test_a_proof_holds_for_no_other_place_and_no_size_of_another_shape(size: int, data: st.DataObject) -> None:
     index = data.draw(st.integers(0, size - 1))
     proof, root = TREE.inclusion(index, size), TREE.root(size)
@@ -199,7 +201,7 @@ def _shape(index: int, size: int) -> list[bool]:
 
 
 @given(old=sizes, new=sizes, wrong=sizes)
-@settings(deadline=None, max_examples=60)
+@often(60)
 def test_a_tree_is_consistent_with_no_other_past(old: int, new: int, wrong: int) -> None:
     old, new = sorted((old, new))
     proof = TREE.consistency(old, new)

@@ -29,6 +29,7 @@ from stegvis.engine.ports import Parcel
 from stegvis.routines.errors import BadInput, SealError, StegvisError, TransportError
 
 from ..engine.toys import ADVISOR, CENTRE, INTAKE, KURATOR, SCHOOL, SOCIAL, WORKER
+from ..often import often
 from .forking import ended, in_child
 from .towns import Dropped, told
 
@@ -118,7 +119,7 @@ DAMAGED = {"not_a_handoff", "misaddressed", "forged", "unknown_sender"}
 # ---- forged, swapped, misaddressed, damaged
 
 
-@settings(deadline=None, max_examples=60)
+@often(60)
 @given(data=st.data())
 def test_no_changed_byte_and_no_cut_goes_through(data: st.DataObject) -> None:
     with tempfile.TemporaryDirectory() as folder:
@@ -224,7 +225,7 @@ def handed(town: Dropped) -> list[dict[str, str]]:
     return [head["hof"] for head in map(orjson.loads, (row.body for row in rows)) if "hof" in head]
 
 
-@settings(deadline=None, max_examples=60)
+@often(60)
 @given(
     body=st.binary(max_size=40)
     | st.recursive(

@@ -6,7 +6,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from stegvis.adapters.memory import MemoryStore
@@ -16,6 +16,8 @@ from stegvis.engine.engine import Engine
 from stegvis.engine.values import Actor, Run
 from stegvis.routines.library import shipped
 from stegvis.routines.rules import Rules
+
+from ..often import often
 
 STOCKHOLM = ZoneInfo("Europe/Stockholm")
 SOCIAL, REGION = "socialtjanst", "region"
@@ -192,7 +194,7 @@ def test_nothing_reaches_the_other_principal_before_there_is_a_consent() -> None
     assert story.engine.store.outbox(SOCIAL) == []
 
 
-@settings(deadline=None, max_examples=60)
+@often(60)
 @given(
     years=st.integers(5, 40),
     by=st.sampled_from(["person", "appointed", "guardian"]),

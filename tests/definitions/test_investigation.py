@@ -6,7 +6,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from stegvis.adapters.memory import MemoryStore
@@ -17,6 +17,7 @@ from stegvis.engine.values import Actor, Run
 from stegvis.routines.library import shipped
 from stegvis.routines.rules import Rules
 
+from ..often import often
 from .test_report import LEADER as HEAD
 from .test_report import OPENING, Desk
 from .test_report import SOCIAL as OFFICER
@@ -248,7 +249,7 @@ def test_from_the_plan_to_the_end() -> None:
     channel=st.sampled_from(["in_person", "phone", "counsel", "letter", "message", "through_other"]),
     interpreter=st.sampled_from(["none_needed", "outside_network", "family"]),
 )
-@settings(deadline=None, max_examples=60)
+@often(60)
 def test_a_guardian_is_met_only_when_everything_is_in_place(
     *, contact_decision: str | None, notice: str | None, heard: bool, police: str | None, channel: str, interpreter: str
 ) -> None:
@@ -286,7 +287,7 @@ def test_a_guardian_is_met_only_when_everything_is_in_place(
     placement=st.booleans(),
     suitable=st.booleans(),
 )
-@settings(deadline=None, max_examples=50)
+@often(50)
 def test_who_consents_follows_age_and_measure(born: str, by: str, placement: bool, suitable: bool) -> None:
     """The ages of the Social Services Act for needs-tested measures, written out a second time."""
     story = Story(born).written().read()

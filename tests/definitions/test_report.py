@@ -6,7 +6,7 @@ from itertools import count
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from stegvis.adapters.memory import MemoryStore
@@ -18,6 +18,8 @@ from stegvis.engine.values import Actor, Message, Run
 from stegvis.routines.errors import Stale
 from stegvis.routines.form import Value
 from stegvis.routines.library import shipped
+
+from ..often import often
 
 STOCKHOLM = ZoneInfo("Europe/Stockholm")
 OURS = "socialtjanst"
@@ -337,7 +339,7 @@ def test_a_birth_date_beats_what_was_said_on_the_telephone() -> None:
     assert desk.assess(violence="suspected") == "open_now"
 
 
-@settings(deadline=None, max_examples=60)
+@often(60)
 @given(
     born=st.one_of(st.none(), st.dates(date(2003, 1, 1), date(2026, 3, 10))),
     about=st.sampled_from(["child", "young", "unsure"]),
@@ -511,7 +513,7 @@ def test_nobody_in_the_family_learns_anything_while_the_police_are_being_asked()
     assert desk.do("contact_guardian", NIGHT, **talk(MOTHER)) == "preliminary"
 
 
-@settings(deadline=None, max_examples=40)
+@often(40)
 @given(st.lists(st.tuples(st.sampled_from([MOTHER, FATHER, "p-uncle"]), st.booleans()), max_size=5))
 def test_contact_is_open_only_for_somebody_whose_every_row_says_so(rows: list[tuple[str, bool]]) -> None:
     desk = Desk().intake()

@@ -20,6 +20,8 @@ from stegvis.routines.reader import Document, Json, read, read_file
 from stegvis.routines.schema import FILES, schema
 from stegvis.routines.sources import Sources
 
+from ..often import often
+
 CORPUS = Path(__file__).parent / "corpus"
 GOOD = CORPUS / "good"
 DRAFT_7 = {
@@ -212,7 +214,7 @@ def found(data: Json, path: tuple[str | int, ...]) -> Json:
     return data
 
 
-@settings(deadline=None, max_examples=400)
+@often(400)
 @given(mutated())
 def test_schema_and_model_take_and_refuse_the_same(case: tuple[str, Json]) -> None:
     kind, data = case

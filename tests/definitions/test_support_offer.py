@@ -5,7 +5,7 @@ from datetime import date, timedelta
 from itertools import count
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from stegvis.adapters.memory import MemoryStore
@@ -16,6 +16,7 @@ from stegvis.routines.library import shipped
 from stegvis.routines.model import Routine
 from stegvis.routines.rules import Rules
 
+from ..often import often
 from .test_report import local, shown
 
 OURS = "socialtjanst"
@@ -370,7 +371,7 @@ def six_cells(age: int, basis: str, child: str, guardian: str, *, suitable: bool
     return own
 
 
-@settings(deadline=None, max_examples=150)
+@often(150)
 @given(
     age=st.integers(8, 17),
     basis=st.sampled_from(["tested", "untested"]),
@@ -401,7 +402,7 @@ def test_no_support_goes_to_a_child_whose_age_nobody_knows(guardian: str) -> Non
     assert "born_known" in office.refusal("decide_child_support", **CHILD_PLAN)
 
 
-@settings(deadline=None, max_examples=40)
+@often(40)
 @given(years=st.integers(9, 17), days=st.integers(0, 4000), own=st.booleans())
 def test_age_is_judged_at_each_step_and_not_when_consent_was_given(years: int, days: int, own: bool) -> None:
     """A guardian's yes carries to 15, a child's own from 12, and nothing of a child's past 18."""
@@ -449,7 +450,7 @@ def test_at_eighteen_the_young_person_is_asked_before_anything_goes_on() -> None
     assert office.allowed("deliver", kind="given", alone=True)
 
 
-@settings(deadline=None, max_examples=40)
+@often(40)
 @given(
     safety=st.sampled_from(["ceased", "protected", "ongoing", "unknown"]),
     seen=st.booleans(),
@@ -541,7 +542,7 @@ def test_whoever_is_exposed_and_whoever_uses_violence_never_share_a_case_whichev
     assert set(routine("support_around").apart) >= {"support_offer", "report", "safety_question", "threat_notice"}
 
 
-@settings(deadline=None, max_examples=40)
+@often(40)
 @given(st.lists(st.sampled_from(["go", "wait", "ask", "threat"]), max_size=6))
 def test_contact_is_open_only_while_the_latest_answer_is_a_yes_newer_than_question_and_threat(said: list[str]) -> None:
     office = Office().apart()

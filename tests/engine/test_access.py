@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from stegvis.engine.access import Ground, Kept, enter
@@ -15,6 +15,7 @@ from stegvis.engine.instants import text_of
 from stegvis.engine.values import Actor
 from stegvis.routines.errors import BadInput, StegvisError
 
+from ..often import often
 from .orders import SERVICES, ordered
 from .toys import (
     COLLEAGUE,
@@ -322,7 +323,7 @@ def test_the_comparison_above_does_see_a_difference(world: World) -> None:
     assert answer(world, case, HOLDER, LOOKS["guide"]) != answer(world, UNKNOWN, HOLDER, LOOKS["guide"])
 
 
-@settings(deadline=None, max_examples=40)
+@often(40)
 @given(data=st.data())
 def test_nobody_without_a_ground_sees_anything_and_every_case_shown_was_noted_before(data: st.DataObject) -> None:
     world = World(ordered())

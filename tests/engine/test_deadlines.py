@@ -15,6 +15,7 @@ from stegvis.engine.instants import moment_of, text_of
 from stegvis.engine.values import Due, DueChange
 from stegvis.routines.model import Deadline
 
+from ..often import often
 from .plays import Player
 from .toys import KURATOR, LEADER, POWERFUL, SCHOOL, SOCIAL, START, WORKER, Data, World, plain_toys, toys
 
@@ -324,7 +325,7 @@ def test_ticking_often_or_seldom_ends_the_same_and_twice_changes_nothing(seed: i
     assert played(moments) == played(moments[-1:])
 
 
-@settings(deadline=None, max_examples=60)
+@often(60)
 @given(data=st.data())
 def test_the_next_stop_is_the_first_instant_at_which_the_clock_has_something_to_note(data: st.DataObject) -> None:
     chance = Random(data.draw(st.integers(0, 2**32)))

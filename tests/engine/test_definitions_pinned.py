@@ -21,6 +21,7 @@ from stegvis.routines.reader import read_file
 from stegvis.routines.rules import compile_routine
 from stegvis.routines.sources import builtin_of
 
+from ..often import often
 from .toys import KURATOR, SCHOOL, SOCIAL, TOY, WORKER, Data, World, plain_toys, sources, toys
 
 LOOK = {"flame": "high", "wind": 8}
@@ -200,7 +201,7 @@ def test_a_changed_rule_changes_the_rules_and_never_the_guidance(data: st.DataOb
     assert guidance == guidance_after
 
 
-@settings(deadline=None, max_examples=50)
+@often(50)
 @given(seed=st.integers(0, 2**32), number=st.deferred(lambda: st.integers(0, len(all_data()) - 1)))
 def test_a_changed_order_of_names_changes_no_rule(seed: int, number: int) -> None:
     data = all_data()[number]

@@ -5,7 +5,7 @@ from typing import Any
 
 import jsonschema
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from stegvis.engine.answers import Refused
@@ -14,6 +14,7 @@ from stegvis.engine.values import Actor
 from stegvis.routines.errors import BadInput
 from stegvis.routines.library import SHIPPED
 
+from ..often import often
 from .toys import KURATOR, MANAGER, SCHOOL, SOCIAL, WORKER, Data, World, toys
 
 SCHEMA = json.loads((SHIPPED / "schema" / "record.json").read_text("utf-8"))
@@ -293,7 +294,7 @@ def test_a_refused_extract_is_noted_too() -> None:
     assert (json.loads(row.body)["trg"], json.loads(row.body)["why"]) == ("extract", ["undecided"])
 
 
-@settings(deadline=None, max_examples=40)
+@often(40)
 @given(
     given_facts=st.sets(st.sampled_from(sorted(GIVEN))),
     decisions=st.lists(

@@ -2,12 +2,13 @@
 
 import orjson
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from stegvis.engine.answers import Refused
 from stegvis.engine.values import Actor
 
+from ..often import often
 from .toys import HEAD, KURATOR, LEADER, MANAGER, OTHER, SCHOOL, SOCIAL, WORKER, Data, World, toys
 
 STORM = {"flame": "high", "wind": 30}
@@ -152,7 +153,7 @@ def test_a_step_of_the_holder_is_the_holders_alone() -> None:
 # ---- in every play --------------------------------------------------------------------------------------------------
 
 
-@settings(deadline=None, max_examples=40)
+@often(40)
 @given(wind=st.integers(0, 60), why=st.none() | st.text(max_size=20), head=st.booleans())
 def test_a_guard_is_true_or_stepped_over_or_the_step_is_not_taken(wind: int, why: str | None, *, head: bool) -> None:
     world = World()

@@ -14,6 +14,7 @@ from stegvis.engine.replay import Verdict, rejudge
 from stegvis.engine.values import Event
 from stegvis.routines.errors import NotFound, StegvisError
 
+from ..often import often
 from .plays import Player
 from .toys import (
     ACTORS,
@@ -361,7 +362,7 @@ LIES: list[tuple[str, object]] = [
 ]
 
 
-@settings(deadline=None, max_examples=40)
+@often(40)
 @given(seed=st.integers(0, 2**32), data=st.data())
 def test_no_forged_target_role_actor_or_deadline_of_any_play_passes_as_reproduced(
     seed: int, data: st.DataObject

@@ -20,6 +20,8 @@ from stegvis.routines.rules import Builtin, Move, Rules, compile_routine
 from stegvis.routines.sources import Sources
 from stegvis.routines.text import Text
 
+from ..often import often
+
 STATES = ("s0", "s1", "s2", "s3", "end")
 FORMS = ("f0", "f1", "f2")
 STEPS = ("t0", "t1", "t2", "t3", "t4", "t5")
@@ -140,7 +142,7 @@ def allowed(rules: Rules, move: Move, known: Known, past: frozenset[str], *, ove
     return all(one.condition.evaluate(facts) is True for one in guards)
 
 
-@settings(deadline=None, max_examples=150)
+@often(150)
 @given(routines())
 def test_what_no_way_leads_to_is_not_reached_and_nothing_is_known_there_that_is_not_said(rules: Rules) -> None:
     found, taken = walked(rules)
@@ -151,7 +153,7 @@ def test_what_no_way_leads_to_is_not_reached_and_nothing_is_known_there_that_is_
         assert {form for form, _ in known} | {f"{step}!" for step in past} <= flow.have[state]
 
 
-@settings(deadline=None, max_examples=150)
+@often(150)
 @given(routines(), st.sampled_from(STEPS), st.sampled_from(STEPS), st.sampled_from(STATES))
 def test_a_promise_that_is_proved_holds_on_every_way(rules: Rules, first: str, then: str, state: str) -> None:
     assume(first != then)
@@ -163,7 +165,7 @@ def test_a_promise_that_is_proved_holds_on_every_way(rules: Rules, first: str, t
         assert state not in {place[0] for place in found}
 
 
-@settings(deadline=None, max_examples=100)
+@often(100)
 @given(routines())
 def test_a_state_said_to_be_stranded_has_no_way_to_an_end_without_stepping_over_a_guard(rules: Rules) -> None:
     _, states = stranded(rules)

@@ -15,6 +15,7 @@ from stegvis.routines.condition import BadCondition, Condition, Leaf, Problem, p
 from stegvis.routines.condition_reader import MAX_DEPTH, MAX_NODES, MAX_TEXT
 from stegvis.routines.facttypes import FactType, Scope, Value
 
+from ..often import often
 from .guards import SCOPE, WRONG, Joined, Tree, Turned, facts, meaning, source, trees, truth
 
 FACTS = facts(SCOPE)
@@ -28,7 +29,7 @@ def read(tree: Tree) -> Condition:
 # What a condition means
 
 
-@settings(deadline=None, max_examples=400)
+@often(400)
 @given(trees(), MIXED)
 def test_a_condition_means_what_an_independent_reading_says(tree: Tree, known: dict[str, Value]) -> None:
     assert read(tree).evaluate(known) is truth(meaning(tree, known))
@@ -56,7 +57,7 @@ def test_kleene_laws(one: Tree, two: Tree, known: dict[str, Value]) -> None:
     assert excluded is (None if judge(one) is None else True)
 
 
-@settings(deadline=None, max_examples=200)
+@often(200)
 @given(trees(), FACTS, FACTS)
 def test_learning_a_fact_never_turns_true_into_false(
     tree: Tree, known: dict[str, Value], learned: dict[str, Value]
@@ -99,7 +100,7 @@ def test_two_are_equal_when_they_say_the_same_of_the_same() -> None:
 # What keeps it from being true
 
 
-@settings(deadline=None, max_examples=300)
+@often(300)
 @given(trees(), MIXED)
 def test_every_condition_that_is_not_true_has_a_reason_and_a_true_one_none(tree: Tree, known: dict[str, Value]) -> None:
     condition = read(tree)
@@ -338,7 +339,7 @@ def problems(condition: object, scope: Scope) -> list[Problem]:
 LETTERS = st.text(alphabet=st.sampled_from(list("()[].,'\"\\<>=!-+:notinadre 1åé\n\t")), max_size=60)
 
 
-@settings(deadline=None, max_examples=300)
+@often(300)
 @given(LETTERS | st.text(max_size=60))
 def test_any_text_is_read_or_refused(text: str) -> None:
     scope = {"a": FactType("boolean"), "n": FactType("number"), "t": FactType("text")}

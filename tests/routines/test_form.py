@@ -18,6 +18,8 @@ from stegvis.routines.form import (
     protected_fields,
 )
 
+from ..often import often
+
 NOW, TODAY = "2026-03-02T08:00:00.000000Z", "2026-03-02"
 
 
@@ -147,7 +149,7 @@ anything: st.SearchStrategy[object] = st.recursive(
 )
 
 
-@settings(deadline=None, max_examples=300)
+@often(300)
 @given(name=st.sampled_from(sorted(FIELDS)), value=anything)
 def test_whatever_is_answered_is_kept_as_its_type_or_left_out_with_a_fault(name: str, value: object) -> None:
     answer, problems = read(name, value)
@@ -159,7 +161,7 @@ def test_whatever_is_answered_is_kept_as_its_type_or_left_out_with_a_fault(name:
         assert read(name, orjson.loads(orjson.dumps(answer))) == (answer, [])
 
 
-@settings(deadline=None, max_examples=200)
+@often(200)
 @given(name=st.text(min_size=1, max_size=20), word=st.text("åäö ", min_size=6, max_size=20))
 def test_no_fault_repeats_what_was_answered_or_asked_in_words(name: str, word: str) -> None:
     given_ = {name: word, f"{word}": 1, "number": word, "date": word, "person": word, "choice": word}

@@ -13,6 +13,8 @@ from stegvis.routines.errors import BadInput
 from stegvis.routines.law import LawVersion, checked
 from stegvis.routines.limits import due, local, weekday
 
+from ..often import often
+
 STOCKHOLM = ZoneInfo("Europe/Stockholm")
 NAIVE = datetime.fromisoformat("1990-01-01T00:00")
 SAYS = {"sv": "Gör det.", "en": "Do it."}
@@ -168,7 +170,7 @@ def test_no_weekend_is_a_weekday_and_four_days_off_in_a_row_are_rare(day: date) 
     assert any(weekday(day + timedelta(days=n)) for n in range(6))
 
 
-@settings(deadline=None, max_examples=300)
+@often(300)
 @given(wordings, instants, st.none() | instants)
 def test_shown_is_the_earliest_and_internal_never_later_than_legal(
     wording: LawVersion, start: datetime, critical: datetime | None
@@ -183,7 +185,7 @@ def test_shown_is_the_earliest_and_internal_never_later_than_legal(
         assert answer.shown <= critical
 
 
-@settings(deadline=None, max_examples=300)
+@often(300)
 @given(wordings, instants, st.timedeltas(timedelta(0), timedelta(days=400)))
 def test_a_later_start_is_never_due_earlier(wording: LawVersion, start: datetime, more: timedelta) -> None:
     first, second = due(wording, start), due(wording, start + more)

@@ -12,6 +12,7 @@ from stegvis.routines.condition import Condition, parse
 from stegvis.routines.facttypes import Facts, FactType, Scope, Value
 from stegvis.routines.survey import Reach, Survey, survey
 
+from ..often import often
 from .guards import OPTIONS, Tree, source, trees
 
 FLAT: Scope = {
@@ -101,7 +102,7 @@ def prove(conditions: Sequence[Condition], scope: Scope) -> Survey:
     return answer
 
 
-@settings(deadline=None, max_examples=60)
+@often(60)
 @given(st.data())
 def test_it_agrees_with_trying_everything(data: st.DataObject) -> None:
     names = data.draw(st.lists(st.sampled_from(sorted(FLAT)), min_size=1, max_size=4, unique=True))
@@ -110,7 +111,7 @@ def test_it_agrees_with_trying_everything(data: st.DataObject) -> None:
     assert prove([read(tree, scope) for tree in drawn], scope).decided
 
 
-@settings(deadline=None, max_examples=40)
+@often(40)
 @given(st.lists(trees(ROWS, variables=("k",)), min_size=1, max_size=2))
 def test_it_agrees_with_trying_everything_over_rows(drawn: list[Tree]) -> None:
     prove([read(tree, ROWS) for tree in drawn], ROWS)

@@ -28,6 +28,7 @@ from stegvis.routines.variant import HOW, OWN, Variant
 from stegvis.routines.variants import Fault, extended
 
 from ..engine.toys import TOY
+from ..often import often
 from .broken import GOOD
 
 Data = dict[str, Any]
@@ -153,7 +154,7 @@ def marked(value: Any, count: Iterator[int]) -> Any:
     return [marked(one, count) for one in cast("list[Any]", value)] if isinstance(value, list) else value
 
 
-@settings(deadline=None, max_examples=50)
+@often(50)
 @given(drawn=st.data())
 def test_what_a_variant_is_without_is_nowhere_in_it(drawn: st.DataObject) -> None:
     base = drawn.draw(st.sampled_from([path for path in SMALL if path in WHOLE]), "routine")
