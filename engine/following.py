@@ -49,6 +49,13 @@ class Sheet:
     def fields(self) -> Mapping[str, Field]:
         return self._move.fields
 
+    @property
+    def passable(self) -> frozenset[str]:
+        """The guards that this reader may pass with a reason, by id (avsteg)."""
+        roles = self._ask.actor.roles
+        guards = (one.guard for one in self._move.guards)
+        return frozenset(one.id for one in guards if one.override is not None and roles & set(one.override.by))
+
     def turns(self, form: Mapping[str, object]) -> tuple[str, ...]:
         """The questions that are to be asked, in order, by what has been answered so far.
 

@@ -5,9 +5,9 @@ kept as a draft as soon as it is given, so that whatever becomes of the terminal
 also the line that was being written.
 """
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from datetime import datetime
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from stegvis.engine.answers import Receipt, Refused
 from stegvis.engine.days import say_moment
@@ -25,12 +25,15 @@ from stegvis.routines.text import Lang, Text
 from . import pages
 from .answering import Again, Begun, Key, Questioner, Said, read_when
 from .asides import Asides, Quit
+from .detours import Detours, Place, passable
 from .errors import told
 from .voice import Voice
 
 Lines = list[str]
 Line = Generator[Said, str, Lines]
 """A part of the talk; it comes to the lines with which the next part begins."""
+DETOURS: Final = frozenset("meo")
+"""Keys: my list, mend an answer, pass an obstacle."""
 
 
 class _Back(Exception):
@@ -76,6 +79,8 @@ class Dialogue:
         self.engine, self.actor, self.case, self.run, self.keys = engine, actor, case, run, keys
         self.voice = Voice(engine.library.words, lang, engine.clock, actor.id)
         self.asides = Asides(engine, actor, self.voice)
+        self.detours = Detours(engine, actor, self.voice, keys)
+        self._came_from: Place | None = None
         self._step: _Step | None = None
         self._person: str | None = None
         self._begun = Begun({})
@@ -143,11 +148,32 @@ class Dialogue:
             text = (yield Said(tuple(lines), voice.word("choice"), "choice")).strip().lower()
             if text.isdecimal() and len(text) < 4 and 1 <= int(text) <= len(choices):  # noqa: PLR2004 - a choice has few digits
                 return choices[int(text) - 1]
+            if text in DETOURS:
+                return (yield from self._detour(text, shown))
             lines = self.asides.key(self.case, text, shown, None)
             if text == "v":
                 lines = yield from self.asides.reveal(self.case, shown, lines)
             if not lines:
                 lines = [voice.word("not_a_choice", count=len(choices)) if choices else voice.word("nothing_open")]
+
+    def _detour(self, letter: str, shown: Guide) -> Generator[Said, str, Action]:
+        """Go to another case, mend an answer, or choose a step past an obstacle.
+
+        Raises:
+            _Back: what is said next; nothing was chosen here.
+        """
+        voice, here = self.voice, (self.case, shown.run)
+        if letter == "e":
+            raise _Back((yield from self.detours.mend(self.case, shown)))
+        if letter == "o":
+            if (action := (yield from self.detours.closed(self.case, shown))) is not None:
+                return action
+            raise _Back([voice.word("pass_none")])
+        chosen = yield from self.detours.switch(here, self._came_from)
+        if chosen is None:
+            raise _Back([voice.word("mine_none")])
+        self._came_from, (self.case, self.run) = here, chosen
+        raise _Back([voice.word("switched", case=self.case)])
 
     # ---- one step -------------------------------------------------------------------------------------------------
 
@@ -299,10 +325,13 @@ class Dialogue:
         while True:
             text = (yield Said(tuple(lines), voice.word("answer"), "check")).strip().lower()
             if voice.means("yes", text):
-                taken = self._take(step, turns, happened)
+                taken = self._take(step, turns, happened, {})
+                if isinstance(taken, tuple):
+                    excused = yield from self.detours.excuses(taken)
+                    taken = self._take(step, turns, happened, excused) if excused else [voice.word("not_passed")]
                 if isinstance(taken, Receipt):
                     return self._done(step.title, taken)
-                lines = taken
+                lines = taken if isinstance(taken, list) else [voice.word("not_passed")]
             elif text == "0":
                 happened, lines = yield from self._happened()
                 turns, lines = self._page(step, lines, happened)
@@ -346,8 +375,10 @@ class Dialogue:
                 continue
             return datetime.fromisoformat(value), [voice.word("read_as", value=said)]
 
-    def _take(self, step: _Step, turns: Sequence[str], happened: datetime | None) -> "Receipt | Lines":
-        """Take the step; comes to the receipt, or to why it was not taken.
+    def _take(
+        self, step: _Step, turns: Sequence[str], happened: datetime | None, excused: Mapping[str, str]
+    ) -> Receipt | Lines | tuple[Reason, ...]:
+        """Take the step; comes to the receipt, to what is said of why not, or to reasons that the reader may pass.
 
         Raises:
             _Back: somebody was faster.
@@ -374,8 +405,11 @@ class Dialogue:
                 expect=step.sheet.version,
                 seen=step.shown.digest,
                 happened=happened,
+                overrides=excused,
             )
         except Refused as no:
+            if not excused and passable(step.sheet, no.reasons):
+                return tuple(no.reasons)
             again = voice.word("check_keys", step=step.title)
             return [voice.word("refused"), *pages.reasons(no.reasons, voice), again]
         except Stale as stale:
