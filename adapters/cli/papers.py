@@ -14,7 +14,7 @@ from .desk import library, screen
 from .options import GOOD, READ, Read
 
 
-def print_(*routines: str, html: bool = False, as_of: str | None = None, read: Read = READ) -> int:
+def print_(*routines: str, whole: bool = False, html: bool = False, as_of: str | None = None, read: Read = READ) -> int:
     """Write routines for paper: those named, or all that are valid that day."""
     try:
         day = date.fromisoformat(as_of) if as_of is not None else local_day(now_utc())
@@ -22,7 +22,8 @@ def print_(*routines: str, html: bool = False, as_of: str | None = None, read: R
         raise BadInput("not_date", field="--as-of") from None
     known, at = library(read), screen(read)
     names = routines or _valid(known, day)
-    pages = [list(binder.parts(known, known.routine(name, day), day, at.lang)) for name in names]
+    made = binder.parts if whole else binder.sheet
+    pages = [list(made(known, known.routine(name, day), day, at.lang)) for name in names]
     at.document(
         {
             "day": day.isoformat(),
@@ -31,7 +32,7 @@ def print_(*routines: str, html: bool = False, as_of: str | None = None, read: R
     )
     if html and not at.as_json:
         title = ", ".join(page[0].text for page in pages)
-        sys.stdout.write("\n".join(binder.html(pages, title, at.lang)) + "\n")
+        sys.stdout.write("\n".join(binder.html(pages, title, at.lang, whole=whole)) + "\n")
         return GOOD
     for number, page in enumerate(pages):
         at.lines(["\f"] if number else [])

@@ -18,7 +18,8 @@ from ..text import Lang, Text, fill
 from .chart import Box, Chart, Choice, Way, chart
 from .listing import cited, says
 
-Kind: TypeAlias = Literal["title", "note", "heading", "situation", "step", "line", "item", "blank"]
+Kind: TypeAlias = Literal["title", "note", "heading", "situation", "step", "line", "item", "blank", "clocks"]
+"""``clocks`` is one line with room for both: when it happened | when it was entered."""
 
 _BLANK = "____________________"
 _SHORT = 12
@@ -39,6 +40,13 @@ article + article { break-before: page }
   h1, .note { column-span: all }
 }
 """
+_SHEET = """
+body { font-size: 8pt; line-height: 1.22 } h2 { margin: .5em 0 .1em } h3 { margin: .45em 0 0 }
+h1 { font-size: 1.6em } .note { font-weight: normal } .clocks { break-inside: avoid }
+@page { margin: 9mm }
+@media print { article { column-gap: 6mm } }
+"""
+"""One sheet a routine, both sides at most: smaller, and closer together."""
 
 
 class Part(NamedTuple):
@@ -57,7 +65,12 @@ def parts(library: Library, rules: Rules, on: date, lang: Lang) -> Iterator[Part
         on: the day it is printed; the law is cited as it stands then.
         lang: in which language.
     """
-    yield from _Page(library, rules, on, lang).parts()
+    yield from Page(library, rules, on, lang).parts()
+
+
+def sheet(library: Library, rules: Rules, on: date, lang: Lang) -> Iterator[Part]:
+    """One routine on one sheet of paper; arguments as for ``parts``."""
+    yield from Page(library, rules, on, lang).sheet()
 
 
 def text(page: Iterable[Part]) -> Iterator[str]:
@@ -73,18 +86,27 @@ def text(page: Iterable[Part]) -> Iterator[str]:
                 yield f"  - {said}"
             case "blank":
                 yield f"    {said} {_BLANK}"
+            case "clocks":
+                yield "    " + "  ".join(f"{one} {_BLANK}" for one in said.split("|"))
             case "line":
                 yield f"    {said}"
             case _:
                 yield said
 
 
-def html(pages: Iterable[Iterable[Part]], title: str, lang: Lang) -> Iterator[str]:
-    """Pages as one document to print: without script, without any address, each routine on paper of its own."""
+def html(pages: Iterable[Iterable[Part]], title: str, lang: Lang, *, whole: bool = True) -> Iterator[str]:
+    """Pages as one document to print: without script, without any address, each routine on paper of its own.
+
+    Args:
+        pages: the parts of each.
+        title: of the document.
+        lang: in which language they are.
+        whole: else each is one sheet, set smaller.
+    """
     yield "<!doctype html>"
     yield f'<html lang="{lang}">'
     yield '<head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'
-    yield f"<title>{escape(title)}</title><style>{_STYLE}</style></head><body><main>"
+    yield f"<title>{escape(title)}</title><style>{_STYLE}{'' if whole else _SHEET}</style></head><body><main>"
     for page in pages:
         yield "<article>"
         for kind, some in groupby(page, key=lambda part: part.kind):
@@ -111,11 +133,13 @@ def _html(part: Part) -> str:
             return f'<p class="note">{said}</p>'
         case "blank":
             return f'<p class="blank">{said}<span></span></p>'
+        case "clocks":
+            return '<p class="blank clocks">' + "".join(f"{one}<span></span>" for one in said.split("|")) + "</p>"
         case "line":
             return f"<p>{said}</p>"
 
 
-class _Page:
+class Page:
     """One routine, on its way to paper."""
 
     def __init__(self, library: Library, rules: Rules, on: date, lang: Lang) -> None:
@@ -125,6 +149,59 @@ class _Page:
 
     def word(self, name: str, **places: Text | str | int) -> str:
         return fill(self.library.words[f"binder.{name}"], places)(self.lang)
+
+    def sheet(self) -> Iterator[Part]:
+        """The routine on one sheet of paper: what comes first, who and by when, what not to do, room for both clocks.
+
+        Every state that has something to do in it, in order. A deadline stands where it can first be met; what is asked
+        and what must hold stand in ``parts``.
+        """
+        whole, lang, routine = self.chart, self.lang, self.rules.routine
+        yield Part("title", whole.title(lang))
+        digests = {"rules": self.rules.digest[:_SHORT], "guidance": self.rules.guidance[:_SHORT]}
+        version = self.word("version", label=whole.label, on=self.on.isoformat(), **digests)
+        yield Part("note", f"{whole.adopted(lang)}. {version}")
+        yield Part("note", " ".join(self.word(one) for one in ("when", "how", "lock")))
+        yield Part("heading", self.word("first"))
+        if whole.acute is not None:
+            yield Part("line", whole.acute(lang) + ".")
+        asked = next(iter(self.rules.opening.fields.values()), None)
+        yield Part("blank", self.question(asked)) if asked is not None else Part("line", whole.opening.title(lang))
+        yield from (Part("blank", self.word("question", title=self.word(one))) for one in ("case", "writer"))
+        yield Part("heading", self.word("call"))
+        for name in dict.fromkeys(one for state in routine.states.values() for one in state.call):
+            number = self.library.contacts.contacts[name].number
+            title = self.library.contacts.contacts[name].title
+            yield Part("item", self.contact(name)) if number else Part("blank", self.word("question", title=title))
+        working = [state for state in routine.states.values() if state.end is None]
+        yield from self.items("never", dict.fromkeys(one.text(lang) for state in working for one in state.never))
+        yield Part("heading", self.word("steps"))
+        told = set[str]()
+        for box in whole.boxes:
+            if routine.states[box.state].end is None:
+                yield from self.in_short(box, told)
+        yield from (
+            Part("line", f"{box.number}. {self.word('end', title=box.says)}")
+            for box in whole.boxes
+            if box.mark == "end"
+        )
+
+    def in_short(self, box: Box, told: set[str]) -> Iterator[Part]:
+        lang, moves = self.lang, self.rules.moves[box.state]
+        yield Part("situation", f"{box.number}. {self.rules.routine.states[box.state].now(lang)}")
+        if box.who is not None:
+            yield Part("line", self.word("who", who=box.who))
+        for name in dict.fromkeys(name for move in moves.values() for name in move.meets):
+            if name not in told:
+                told.add(name)
+                limit = self.rules.routine.deadlines[name]
+                law = says(self.library.law, limit.law, self.on, lang)
+                yield Part("line", self.word("by_when", title=limit.title, limit=law))
+        for choice in self.chart.out_of(box):
+            to = ", ".join(str(one) for one in choice.leads() if one != box.number)
+            if to:
+                yield Part("line", f"{choice.title(lang)}: {self.word('leads', to=to)}")
+        yield Part("clocks", f"{self.word('happened_short')}:|{self.word('entered_short')}:")
 
     def parts(self) -> Iterator[Part]:
         whole, lang = self.chart, self.lang

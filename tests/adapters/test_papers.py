@@ -1,14 +1,18 @@
 """The page for the binder: everything that matters without the system, in both languages, with room for both clocks."""
 
+import re
+import shutil
+import subprocess
 from collections.abc import Iterator
 from datetime import date
 from html.parser import HTMLParser
 from itertools import chain
+from pathlib import Path
 
 import pytest
 
 from stegvis.routines.library import Library, shipped
-from stegvis.routines.pictures.binder import Part, html, parts, text
+from stegvis.routines.pictures.binder import Part, html, parts, sheet, text
 from stegvis.routines.rules import Rules
 from stegvis.routines.text import Lang
 
@@ -61,6 +65,58 @@ def test_each_step_has_room_for_when_it_happened_and_when_it_was_entered(lang: L
         assert said.count(happened) == said.count(entered) == len(steps) + 1
 
 
+@pytest.mark.parametrize(("known", "rules"), PAGES, ids=[rules.id for _, rules in PAGES])
+@pytest.mark.parametrize("lang", ["sv", "en"])
+def test_a_sheet_says_what_comes_first_who_by_when_what_not_and_has_room(
+    known: Library, rules: Rules, lang: Lang
+) -> None:
+    page = list(sheet(known, rules, DAY, lang))
+    whole = "\n".join(text(page))
+    routine = rules.routine
+    working = [state for state in routine.states.values() if state.end is None]
+    for state in working:
+        assert state.now(lang) in whole
+        assert all(never.text(lang) in whole for never in state.never)
+        assert all(known.contacts.contacts[one].title(lang) in whole for one in state.call)
+    met = {
+        name
+        for state, there in rules.moves.items()
+        if routine.states[state.partition(".")[0]].end is None
+        for move in there.values()
+        for name in move.meets
+    }
+    assert all(routine.deadlines[name].title(lang) in whole for name in met)
+    assert [part.kind for part in page].count("clocks") == len(working)
+    first = next(iter(rules.opening.fields.values()), None)
+    assert first is None or any(part.text.startswith(first.title(lang)) for part in page if part.kind == "blank")
+    numbers = [one for state in working for one in state.call if not known.contacts.contacts[one].number]
+    blanks = [part.text for part in page if part.kind == "blank"]
+    assert all(f"{known.contacts.contacts[one].title(lang)}:" in blanks for one in numbers)
+    assert "{" not in whole
+    assert rules.digest[:12] in whole
+    headings = [part.text for part in page if part.kind == "heading"]
+    never, steps = (known.words[f"binder.{one}"](lang) for one in ("never", "steps"))
+    assert never not in headings or headings.index(never) < headings.index(steps)
+
+
+@pytest.mark.deep
+@pytest.mark.parametrize("lang", ["sv", "en"])
+def test_every_sheet_is_one_sheet_of_a4_in_a_browser(tmp_path: Path, lang: Lang) -> None:
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        pytest.skip("Chromium is not here: apt-get install chromium")
+    sides = dict[str, int]()
+    for known, rules in PAGES:
+        page, paper = tmp_path / f"{rules.id}.html", tmp_path / f"{rules.id}.pdf"
+        page.write_text("\n".join(html([sheet(known, rules, DAY, lang)], rules.id, lang, whole=False)), "utf-8")
+        options = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"]
+        options += ["--disable-background-networking", "--disable-component-update", "--disable-sync"]
+        options += ["--no-pdf-header-footer", f"--print-to-pdf={paper}", f"--user-data-dir={tmp_path}/profile"]
+        subprocess.run([chromium, *options, page.as_uri()], capture_output=True, check=True, timeout=120)
+        sides[rules.id] = len(re.findall(rb"/Type\s*/Page\b", paper.read_bytes()))
+    assert {name: count for name, count in sides.items() if not 1 <= count <= 2} == {}
+
+
 def test_what_nobody_has_adopted_says_so_before_anything_else() -> None:
     known = shipped()
     page = list(parts(known, known.routine("suspicion", DAY), DAY, "sv"))
@@ -91,10 +147,11 @@ def test_the_document_is_whole_and_says_what_the_text_says() -> None:
     known = shipped()
     page = [*parts(known, known.routine("report", DAY), DAY, "en"), Part("item", "<b>&")]
     reader = Reader()
+    page.append(Part("clocks", "Happened:|Entered:"))
     reader.feed("\n".join(html([page], "On paper", "en")))
     reader.close()
     assert reader.open == []
-    assert reader.words == ["On", "paper", *(word for part in page for word in part.text.split())]
+    assert reader.words == ["On", "paper", *(word for part in page for word in part.text.replace("|", " ").split())]
 
 
 def test_the_command_prints_those_named_or_all() -> None:
@@ -105,5 +162,7 @@ def test_the_command_prints_those_named_or_all() -> None:
     assert {"suspicion", "report", "acute", "lantern"} <= every.keys()
     assert say("print", "nothing", "--json").codes == {"unknown_routine"}
     assert say("print", "--as-of", "igår", "--json").codes == {"not_date"}
+    longer = say("print", "suspicion", "--whole", "--as-of", "2026-11-22").out
+    assert len(longer) > 2 * len(one.out)
     document = say("print", "suspicion", "--html", "--lang", "en").out
     assert document.startswith('<!doctype html>\n<html lang="en">')
