@@ -24,6 +24,9 @@ ACTOR: Final = "audit"
 HEADS_EVERY: Final = timedelta(days=1)
 """How often the log says where every case stands."""
 
+SIGNED: Final = "signed"
+"""Mark of when a checkpoint was last handed out; for whoever looks after the system, and no evidence."""
+
 _MARK: Final = "case_heads"
 
 
@@ -103,6 +106,7 @@ class AuditLog:
             before, note = self._extend()
             note, failed = self._witnessed(note, before, policy)
             self._hand_out(note, sinks)
+            self.store.set_mark(self.organisation, SIGNED, text_of(clock()))
             if leaving is not None:
                 leaving.path.unlink()
         _, size, root = read_checkpoint(note.text)

@@ -6,7 +6,7 @@ them. Without such leaves the first bad record is only known to lie after the la
 """
 
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from itertools import islice
 from typing import Any, Final, NamedTuple, cast
 
@@ -130,10 +130,12 @@ class CaseHeads:
 
     def _holds(self, index: int, body: bytes) -> bool:
         try:
-            said = cast("Mapping[str, Any]", orjson.loads(body))
+            said: object = orjson.loads(body)
         except orjson.JSONDecodeError:
             return False
-        upto, count, root = (said.get(name) for name in ("upto", "count", "root"))
+        if not isinstance(said, dict):
+            return False
+        upto, count, root = (cast("dict[str, Any]", said).get(name) for name in ("upto", "count", "root"))
         if not isinstance(upto, int) or not index - BEHIND <= upto < index:
             return False
         then: dict[str, tuple[int, bytes] | None] = dict(self._cases)

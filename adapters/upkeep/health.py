@@ -14,6 +14,7 @@ from stegvis.engine.snapshot import case_deadlines
 from stegvis.routines.errors import Broken, SealError, StegvisError, StoreError
 from stegvis.routines.text import Text, fill
 
+from ..audit.checkpoints import SIGNED
 from ..head_file import same_leaf
 from ..sql import schema
 from ..sql.heads import origin_of
@@ -32,6 +33,8 @@ class Limits(NamedTuple):
     """Since the clock last ran."""
     outbox_hours: int = 24
     """That the oldest hand-off has waited."""
+    signed_hours: int = 24
+    """Since the log was last signed."""
     disk_mib: int = 512
     """Free on the disk of the case file."""
     sample: int = 20
@@ -57,7 +60,10 @@ LIMITS: Final = Limits()
 def health(
     engine: Engine, store: SqlStore, *, limits: Limits = LIMITS, now: datetime | None = None, seed: int | None = None
 ) -> tuple[Check, ...]:
-    """Look at the clock, the outbox, the keys, the disk, the schema, the head file and the index of deadlines.
+    """Look at all that goes wrong without anybody noticing.
+
+    That is the clock, the signing of the log, the outbox, the keys, the disk, the schema, the head file, and the index
+    of deadlines.
 
     Nothing is changed and nothing of any case is shown. A store that does not open at all says so itself.
 
@@ -74,7 +80,7 @@ def health(
     at = _At(engine, store, now if now is not None else engine.clock(), limits, chance)
     checks = [_schema(at), _disk(at), at.say("unsequenced", ok=True, value=0, limit=0), _head(at)]
     for organisation, *_ in sorted(store.database.rows(SQL.log_ends)):
-        checks += [look(at, organisation) for look in (_clock, _outbox, _keys, _deadlines)]
+        checks += [look(at, organisation) for look in (_clock, _signed, _outbox, _keys, _deadlines)]
     return tuple(checks)
 
 
@@ -144,11 +150,20 @@ def _behind(store: SqlStore) -> int | str:
 
 
 def _clock(at: _At, organisation: str) -> Check:
-    ran, limit = at.store.mark(organisation, "clock"), at.limits.clock_minutes
-    if ran is None:
-        return at.say("clock", ok=False, value=None, limit=limit, organisation=organisation, never=True)
-    age = int((at.now - moment_of(ran)).total_seconds() // 60)
-    return at.say("clock", ok=age <= limit, value=age, limit=limit, organisation=organisation)
+    return _lately(at, organisation, "clock", "clock", at.limits.clock_minutes, seconds=60)
+
+
+def _signed(at: _At, organisation: str) -> Check:
+    return _lately(at, organisation, "signed", SIGNED, at.limits.signed_hours, seconds=3600)
+
+
+def _lately(at: _At, organisation: str, code: str, mark: str, limit: int, *, seconds: int) -> Check:
+    """Whether something that leaves a mark has been done lately; the limit is in units of so many seconds."""
+    done = at.store.mark(organisation, mark)
+    if done is None:
+        return at.say(code, ok=False, value=None, limit=limit, organisation=organisation, never=True)
+    age = int((at.now - moment_of(done)).total_seconds() // seconds)
+    return at.say(code, ok=age <= limit, value=age, limit=limit, organisation=organisation)
 
 
 def _outbox(at: _At, organisation: str) -> Check:

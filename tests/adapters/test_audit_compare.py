@@ -1,15 +1,18 @@
 """Laying a log beside checkpoints: the answer is the one that its definition gives, however it is read."""
 
+from typing import NamedTuple
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from stegvis.adapters.audit import verify
 from stegvis.adapters.audit.note import Checkpoint
-from stegvis.adapters.audit.tree import Frontier
-from stegvis.adapters.audit.verify import Bad, Compared, compare
+from stegvis.adapters.audit.tree import EMPTY, Frontier, Tree
+from stegvis.adapters.audit.verify import Bad, Compared, compare, head_entry, heads_root
 from stegvis.engine.ports import RecordRow
 from stegvis.engine.sealing import leaf_hash
+from stegvis.routines.digests import canonical
 
 from ..often import often
 
@@ -44,6 +47,90 @@ def expected(log: Log, was: Log, sizes: list[int], kept: Log) -> Compared:
         place = next((number for number, pair in pairs if pair[0] != pair[1]), None)
         return Compared(read, proved, Bad("record_differs", place, place) if place else Bad("log_short", end, end))
     return Compared(len(log), proved, None)
+
+
+class Word(NamedTuple):
+    """What a record says of where the cases stand, so many records before it."""
+
+    ago: int
+    more: int
+    """Cases that it counts too many."""
+    wrong: bool
+    """Whether its root is another."""
+
+
+def heads_at(rows: list[RecordRow], upto: int) -> tuple[int, str]:
+    ends = {one.case: (one.cseq, one.leaf) for one in rows[:upto] if one.case is not None}
+    leaves = [leaf_hash(f'["{case}",{ends[case][0]},"{ends[case][1].hex()}"]'.encode()) for case in sorted(ends)]
+    return len(ends), Tree(leaves).root(len(leaves)).hex()
+
+
+def cased(rows: list[RecordRow], case: str) -> RecordRow:
+    place = sum(one.case == case for one in rows) + 1
+    return row(len(rows))._replace(case=case, cseq=place)
+
+
+def said(rows: list[RecordRow], word: Word) -> tuple[RecordRow, bool]:
+    """A record that says so, and whether it is right."""
+    upto = len(rows) - word.ago
+    count, right = heads_at(rows, max(0, upto))
+    body = canonical(
+        {"type": "case.heads", "upto": upto, "count": count + word.more, "root": (right, "00")[word.wrong]}
+    )
+    seen = [one for one in rows[max(0, upto) :] if one.case is not None]
+    true = 0 <= word.ago <= BEHIND - 1 and not word.more and not word.wrong
+    # Nobody can work out where the cases stood before what is remembered; BEHIND holds the most that can lie between.
+    assert len(seen) <= BEHIND or not true
+    return RecordRow("w", None, None, body, leaf_hash(body), None, None), true
+
+
+BEHIND = 6
+words = st.builds(Word, st.integers(-1, 7), st.sampled_from([0, 0, 0, 1, -1]), st.sampled_from([False, False, True]))
+
+
+@given(steps=st.lists(st.sampled_from("abc") | st.none() | words, max_size=14))
+@settings(deadline=None, max_examples=300)
+def test_the_first_false_word_on_the_cases_is_found(steps: list[str | Word | None]) -> None:
+    rows: list[RecordRow] = []
+    false: int | None = None
+    for step in steps:
+        if isinstance(step, Word):
+            one, true = said(rows, step)
+            if not true and false is None:
+                false = len(rows) + 1
+        else:
+            one = cased(rows, step) if step is not None else row(len(rows))
+        rows.append(one)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(verify, "BEHIND", BEHIND)
+        found = compare(rows, [])
+    assert found == (len(rows), 0, Bad("heads_differ", false, false) if false is not None else None)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"type":"case.heads"',
+        b'[{"type":"case.heads"}]',
+        b'{"count":0,"root":"","type":"case.heads"}',
+        b'{"count":0,"root":"","type":"case.heads","upto":"0"}',
+        b'{"count":0,"root":"","type":"case.heads","upto":0}',
+        b'{"count":0,"type":"case.heads","upto":0}',
+    ],
+)
+def test_a_word_that_is_none_is_found(body: bytes) -> None:
+    assert compare([row(0)._replace(body=body)], []).bad == ("heads_differ", 1, 1)
+
+
+def test_where_no_case_is_the_root_is_that_of_the_empty_tree() -> None:
+    assert heads_root([]) == EMPTY
+    assert head_entry("ab", 3, b"\1") == b'["ab",3,"01"]'
+    heads = [("b", 1, bytes(32)), ("a", 2, bytes(32))]
+    assert (
+        heads_root(heads)
+        == heads_root(reversed(heads))
+        == Tree([leaf_hash(head_entry(*one)) for one in sorted(heads)]).root(2)
+    )
 
 
 numbers = st.lists(st.integers(0, 3), max_size=12)

@@ -12,13 +12,15 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from stegvis.adapters.audit.checkpoints import AuditLog
 from stegvis.adapters.head_file import HeadFile
 from stegvis.adapters.head_file import beside as head_beside
 from stegvis.adapters.key_file import KeyFile
 from stegvis.adapters.keys import KeyRing, beside
 from stegvis.adapters.sql import SqlStore
 from stegvis.adapters.upkeep import Backup, Check, Limits, Restored, backup, health, restore
-from stegvis.engine.engine import Engine
+from stegvis.engine.engine import Engine, now_utc
+from stegvis.engine.ports import Clock
 from stegvis.engine.values import Actor
 from stegvis.routines.errors import StegvisError
 
@@ -267,11 +269,17 @@ def looked_at(engine: Engine, **more: Any) -> dict[str, Check]:
     return {one.code: one for one in found}
 
 
-ALL = {"schema", "disk", "unsequenced", "head", "clock", "outbox", "keys", "deadlines"}
+ALL = {"schema", "disk", "unsequenced", "head", "clock", "signed", "outbox", "keys", "deadlines"}
 
 
-def test_a_store_in_health_says_so(engine: Engine) -> None:
+def signed(engine: Engine, places: Places, clock: Clock = now_utc) -> None:
+    log = AuditLog(engine.store, "skola", engine.files.origin("skola"), places.vault / "signer")
+    log.checkpoint(clock, os.urandom)
+
+
+def test_a_store_in_health_says_so(engine: Engine, places: Places) -> None:
     engine.tick("skola")
+    signed(engine, places)
     found = looked_at(engine)
     assert found.keys() == ALL
     assert all(one.ok for one in found.values())
@@ -283,6 +291,16 @@ def test_a_clock_that_has_stopped(engine: Engine) -> None:
     engine.tick("skola")
     late = looked_at(engine, now=datetime.now(UTC) + timedelta(hours=2))["clock"]
     assert (late.ok, late.value, late.limit) == (False, 120, 15)
+
+
+def test_a_log_that_is_not_signed(engine: Engine, places: Places) -> None:
+    never = looked_at(engine)["signed"]
+    assert (never.ok, never.value, never.organisation) == (False, None, "skola")
+    signed(engine, places, lambda: now_utc() - timedelta(hours=25, minutes=5))
+    late = looked_at(engine)["signed"]
+    assert (late.ok, late.value, late.limit) == (False, 25, 24)
+    signed(engine, places)
+    assert looked_at(engine)["signed"].ok
 
 
 def test_a_hand_off_that_waits(engine: Engine) -> None:
@@ -384,6 +402,7 @@ def test_health_tells_by_its_status_that_something_is_wrong(places: Places, engi
     found = say("health", "--db", places.file, "--definitions", OVERLAY)
     assert found.exit == 1
     assert "[clock]" in found.out
+    assert "[signed]" in found.out
     assert "stegvis tick" in found.out
 
 
