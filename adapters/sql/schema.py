@@ -8,7 +8,7 @@ from stegvis.routines.errors import StoreError
 
 from .tables import metadata
 
-LATEST: Final = "0002"
+LATEST: Final = "0003"
 """Newest migration in this package. Numbers are padded so that they sort as text."""
 
 VERSION_TABLE: Final = "stegvis_version"
@@ -29,12 +29,18 @@ def _guard(table: str, act: str, when: str = "") -> str:
     )
 
 
+_THERE: Final = " OR ".join(
+    f"EXISTS (SELECT 1 FROM stegvis_record WHERE org = NEW.org AND {same})"  # noqa: S608 - constants
+    for same in ("idx = NEW.idx", "id = NEW.id", "case_id = NEW.case_id AND cseq = NEW.cseq")
+)
+"""Whether a record would take another's place: REPLACE drops what stands there without asking the guard on DELETE."""
+
 # Against accidents, not against an intruder: who can write the file can drop a trigger. What counts as evidence is
-# the log's tree. A guard on INSERT OR REPLACE into the log measured 4-6 % of a commit and was left out; through a
-# store's own connections REPLACE meets the guard on DELETE, since those set recursive_triggers.
+# the log's tree.
 GUARDS: Final = (
     _guard("record", "UPDATE"),
     _guard("record", "DELETE"),
+    _guard("record", "INSERT", f" WHEN {_THERE}"),
     _guard("definition", "UPDATE"),
     _guard("definition", "DELETE"),
     _guard("definition", "INSERT", " WHEN EXISTS (SELECT 1 FROM stegvis_definition WHERE digest = NEW.digest)"),

@@ -14,6 +14,7 @@ import time
 import weakref
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, Literal, Protocol, TypeAlias, TypeVar
 
@@ -42,7 +43,21 @@ _MEANING: Final = {
     sqlite3.SQLITE_NOTADB: "not_stegvis",
 }
 _DENIED: Final = (errno.EACCES, errno.EPERM, errno.EROFS)
-_TAKEN: Final = (sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY, sqlite3.SQLITE_CONSTRAINT_UNIQUE)
+_TAKEN: Final = (
+    sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY,
+    sqlite3.SQLITE_CONSTRAINT_UNIQUE,
+    sqlite3.SQLITE_CONSTRAINT_TRIGGER,  # the guard on what is there already is asked first
+)
+_KEPT: Final = ("stegvis_record", "stegvis_definition", "sqlite_master", "sqlite_schema")
+_CHANGES: Final = (sqlite3.SQLITE_UPDATE, sqlite3.SQLITE_DELETE)
+_UNMAKES: Final = (sqlite3.SQLITE_DROP_TABLE, sqlite3.SQLITE_DROP_TRIGGER, sqlite3.SQLITE_ALTER_TABLE)
+
+
+def _allow(act: int, of: str | None, *_: str | None) -> int:
+    """Whether a statement of ours may be made ready: asked once for each, not when it runs."""
+    refused = act in _UNMAKES or (act in _CHANGES and of in _KEPT)
+    schema_opened = act == sqlite3.SQLITE_PRAGMA and (of or "").lower() == "writable_schema"
+    return sqlite3.SQLITE_DENY if refused or schema_opened else sqlite3.SQLITE_OK
 
 
 def meaning(error: sqlite3.Error) -> StegvisError:
@@ -202,7 +217,9 @@ class Database:
             alone: only while nobody else has the file open, not even to read; ``locked`` after waiting in vain.
         """
         # hide_parameters: an error must not tell what somebody wrote.
-        engine = create_engine("sqlite://", creator=self._connect, poolclass=NullPool, hide_parameters=True)
+        engine = create_engine(
+            "sqlite://", creator=partial(self._connect, guarded=False), poolclass=NullPool, hide_parameters=True
+        )
         try:
             with engine.connect() as connection:
                 # A table that is made anew is dropped first; what refers to it would go along, or stand in the way.
@@ -228,7 +245,7 @@ class Database:
         except IndexError:
             return self._connect()
 
-    def _connect(self) -> sqlite3.Connection:
+    def _connect(self, *, guarded: bool = True) -> sqlite3.Connection:
         # SQLite would open it for reading, and leave read-only files beside it that stay when the permission is back.
         if self.path.is_file() and not (os.access(self.path, os.W_OK) and os.access(self.path.parent, os.W_OK)):
             raise StoreError("read_only")
@@ -245,6 +262,8 @@ class Database:
                 connection.execute(f"PRAGMA synchronous = {self._synchronous}")
                 connection.execute("PRAGMA foreign_keys = ON")
                 connection.execute("PRAGMA recursive_triggers = ON")
+                if guarded:
+                    connection.set_authorizer(_allow)
             except sqlite3.Error:
                 connection.close()
                 raise

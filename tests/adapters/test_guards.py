@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from stegvis.routines.errors import StegvisError, StoreError
+
 from .bundles import HERE, Room
 
 REPLACE = "INSERT OR REPLACE INTO stegvis_record SELECT org, idx, id, case_id, cseq, x'7b7d', leaf FROM stegvis_record"
@@ -17,12 +19,23 @@ UPSERT = (
     "ON CONFLICT (org, idx) DO UPDATE SET body = x'7b7d'"
 )
 
+ELSEWHERE = (
+    "INSERT OR REPLACE INTO stegvis_record (org, idx, id, body, leaf) "
+    "SELECT org, 1000, id, x'7b7d', leaf FROM stegvis_record WHERE idx = 1"
+)
+IN_CASE = (
+    "INSERT OR REPLACE INTO stegvis_record "
+    "SELECT org, 1000, 'other', case_id, cseq, x'7b7d', leaf FROM stegvis_record WHERE cseq = 1 LIMIT 1"
+)
 TABLE = "stegvis_definition"
 REFUSED = {
     "update": "UPDATE stegvis_record SET body = x'7b7d'",
     "delete": "DELETE FROM stegvis_record WHERE idx = 1",
     "delete all": "DELETE FROM stegvis_record",
     "upsert": UPSERT,
+    "insert or replace a record": f"{REPLACE} WHERE idx = 1",
+    "replace a record under another place": ELSEWHERE,
+    "replace a record by its place in the case": IN_CASE,
     "update a definition": "UPDATE stegvis_definition SET body = x'7b7d'",
     "delete a definition": "DELETE FROM stegvis_definition",
     "replace a definition": f"INSERT OR REPLACE INTO {TABLE} SELECT digest, kind, x'7b7d' FROM {TABLE}",
@@ -30,7 +43,6 @@ REFUSED = {
 EDIT = "UPDATE stegvis_record SET body = x'7b7d' WHERE idx = 1"
 UNHOOK = "DELETE FROM sqlite_master WHERE name = 'stegvis_record_no_update'"
 HOLES = {
-    "insert or replace a record": f"{REPLACE} WHERE idx = 1",
     "drop the trigger": f"DROP TRIGGER stegvis_record_no_update; {EDIT}",
     "write the schema": f"PRAGMA writable_schema = ON; {UNHOOK}; PRAGMA writable_schema = RESET; {EDIT}",
     "drop the table": "DROP TABLE stegvis_payload; DROP TABLE stegvis_record",
@@ -69,8 +81,32 @@ def test_who_means_it_gets_past_and_is_found(room: Room, way: str) -> None:
         assert "leaf_differs" in {fault.code for fault in room.engine.verify(HERE)}
 
 
-def test_our_own_connections_refuse_to_replace_a_record_too(room: Room) -> None:
+OURS = {
+    **REFUSED,
+    "drop the trigger": "DROP TRIGGER stegvis_record_no_update",
+    "drop the table": "DROP TABLE stegvis_payload",
+    "alter the table": "ALTER TABLE stegvis_record RENAME TO other",
+    "write the schema": "PRAGMA writable_schema = ON",
+    "write the schema in capitals": "PRAGMA WRITABLE_SCHEMA = ON",
+}
+
+
+@pytest.mark.parametrize("way", OURS)
+def test_our_own_connections_refuse_more(room: Room, way: str) -> None:
     before = bodies(room)
-    with pytest.raises(Exception, match="broken"):
-        room.store.database.write(lambda database: database.execute(f"{REPLACE} WHERE idx = 1"))
+    with pytest.raises(StegvisError):
+        room.store.database.write(lambda database: database.execute(OURS[way]))
     assert bodies(room) == before
+
+
+@pytest.mark.parametrize("way", ["update", "delete", "drop the trigger", "drop the table", "write the schema"])
+def test_our_own_connections_refuse_even_where_no_trigger_stands(room: Room, way: str) -> None:
+    """The statement is refused before it runs: by code that says so, not by what the database holds."""
+    with closing(sqlite3.connect(room.folder / "cases.db")) as database:
+        names = database.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall()
+        for (name,) in names if way != "drop the trigger" else []:
+            database.execute(f"DROP TRIGGER {name}")
+        database.commit()
+    with pytest.raises(StoreError) as refused:
+        room.store.database.write(lambda database: database.execute(OURS[way]))
+    assert refused.value.details["sqlite"] == sqlite3.SQLITE_AUTH

@@ -15,7 +15,7 @@ from stegvis.adapters.sql.sqlite import Database
 from stegvis.adapters.sql.store import PAGE, SQL
 from stegvis.adapters.testing import StoreContract, rows
 from stegvis.engine.ports import Store
-from stegvis.routines.errors import BadInput, SealError, Stale
+from stegvis.routines.errors import BadInput, Broken, SealError, Stale
 
 from .forking import ended, in_child
 
@@ -201,7 +201,7 @@ def test_a_record_cannot_be_replaced_through_our_own_connections(file: Path) -> 
     database.prepare()
     insert = "INSERT OR REPLACE INTO stegvis_record VALUES ('o', 1, 'r', 'c', 1, ?, x'00')"
     database.write(lambda db: db.execute(insert, (b"first",)))
-    with pytest.raises(Exception, match="broken"):
+    with pytest.raises(Broken, match="id_taken"):
         database.write(lambda db: db.execute(insert, (b"second",)))
     assert database.rows("SELECT body FROM stegvis_record") == [(b"first",)]
     database.close()
