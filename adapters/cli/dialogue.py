@@ -258,6 +258,8 @@ class Dialogue:
         questioner = Questioner(
             self.voice, step.sheet.fields, lambda one, value: self._wrong(step, one, value), self._begun
         )
+        if not asked and not self._begun.form:
+            lines = [*lines, self.voice.word("keys_question" if step.shown is not None else "keys_opening")]
         while True:
             heard = yield from questioner.ask(name, len(asked) + 1, lines)
             if not isinstance(heard, Key):

@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
+from stegvis.adapters.cli.answering import Said
 from stegvis.routines.library import shipped
 
 from .talks import COLLEAGUE, COUNSELLOR, TEACHER, TRANSCRIPTS, Room, Script, hold, reading, transcript
@@ -107,7 +108,54 @@ def broken_off() -> str:
     return f"{transcript(before, 80)}\n~~~ 2026-03-03 ~~~\n\n{transcript(after, 80)}"
 
 
-@pytest.mark.parametrize("made", [swedish, english, narrow, two_people, broken_off])
+WHOLE = {
+    "danger": ["do not know", "no"],
+    "arose": ["3"],
+    "account": ["She says that she will be married in the summer.", ""],
+    "consider_before_contact": ["Her brother reads her telephone.", ""],
+    "honour": ["yes"],
+    "about": ["1"],
+    "child_identity": ["A pupil in 9 A"],
+    "protected_identity": ["2"],
+    "duty": ["1"],
+    "reporter": ["The counsellor"],
+    "fetches": ["Social services come before the day ends"],
+    "sleeps": ["Social services decide"],
+    "channel": ["In the school nurse's room", ""],
+    "knows_112": ["yes"],
+    "next_contact": ["4 March 2026 at 8:15"],
+    "how": ["2", "1"],
+    "worse": ["no"],
+    "why": ["Social services have taken over", ""],
+    "adult_at_school": ["yes"],
+}
+"""What a member of staff answers who has never seen the routine; by question, in whatever step it comes."""
+
+
+def start_to_end(width: int) -> str:
+    """A worry is noted, reported and handed over, in English, by somebody who reads what stands there."""
+    room = Room(shipped())
+    dialogue = room.dialogue("", lang="en")
+    steps = ["?", "report", "r", "tonight", "confirm_receipt", "follow_up", "close", "h", "q"]
+    script = Script(room, "", COUNSELLOR, steps, {**WHOLE, "check": ["yes", "1", "yes"]})
+
+    def read(said: Said) -> str:
+        script.case = dialogue.case
+        room.engine.deliver("skola")
+        return script(said)
+
+    return transcript(hold(dialogue.opening("suspicion", person="p-1"), read), width)
+
+
+def start_to_end_80() -> str:
+    return start_to_end(80)
+
+
+def start_to_end_40() -> str:
+    return start_to_end(40)
+
+
+@pytest.mark.parametrize("made", [swedish, english, narrow, two_people, broken_off, start_to_end_80, start_to_end_40])
 def test_a_talk_stands_as_it_was_kept(made: Callable[[], str]) -> None:
     path = TRANSCRIPTS / f"{made.__name__}.txt"
     text = made()
@@ -117,6 +165,13 @@ def test_a_talk_stands_as_it_was_kept(made: Callable[[], str]) -> None:
     assert path.read_text("utf-8") == text, "if the change is meant: STEGVIS_WRITE_TRANSCRIPTS=1"
 
 
-def test_no_line_is_wider_than_forty_columns_unless_it_is_one_word() -> None:
-    for line in narrow().splitlines():
+def test_somebody_who_has_never_seen_it_comes_to_the_end_in_english() -> None:
+    text = start_to_end(80)
+    assert "Reported, social services have taken over" in text
+    assert text.count("It cannot be done yet") == 1, "only until it is known whether there is danger"
+
+
+@pytest.mark.parametrize("made", [narrow, start_to_end_40])
+def test_no_line_is_wider_than_forty_columns_unless_it_is_one_word(made: Callable[[], str]) -> None:
+    for line in made().splitlines():
         assert len(line) <= 40 or " " not in line.strip()
