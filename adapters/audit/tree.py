@@ -169,7 +169,7 @@ def included(leaf: bytes, index: int, size: int, proof: Sequence[bytes], root: b
 
     The proof does not bind the size: take size and root from one signed checkpoint (RFC 9162 section 2.1.3.2).
     """
-    if not 0 <= index < size or not _hashes(leaf, root, *proof):
+    if not 0 <= index < size or not _hashes(leaf, *proof):
         return False
     place, last, found = index, size - 1, leaf
     for one in proof:
@@ -192,7 +192,7 @@ def consistent(old: int, old_root: bytes, new: int, new_root: bytes, proof: Sequ
     """
     if old == new:
         return not proof and old_root == new_root and (old > 0 or new_root == EMPTY)
-    if not 0 < old < new or not _hashes(old_root, new_root, *proof):
+    if not 0 < old < new or not _hashes(old_root, *proof):
         return False
     place, last = old - 1, new - 1
     while place & 1:

@@ -113,6 +113,7 @@ def test_every_proof_of_every_small_tree_holds() -> None:
         prove_all(size)
     assert TREE.consistency(0, 5) == TREE.consistency(0, 0) == []
     assert consistent(0, EMPTY, 0, EMPTY, [])
+    assert not consistent(0, LEAVES[0], 0, LEAVES[0], [])
 
 
 @pytest.mark.deep
