@@ -89,7 +89,7 @@ words = st.builds(Word, st.integers(-1, 7), st.sampled_from([0, 0, 0, 1, -1]), s
 
 
 @given(steps=st.lists(st.sampled_from("abc") | st.none() | words, max_size=14))
-@settings(deadline=None, max_examples=300)
+@often(300)
 def test_the_first_false_word_on_the_cases_is_found(steps: list[str | Word | None]) -> None:
     rows: list[RecordRow] = []
     false: int | None = None
