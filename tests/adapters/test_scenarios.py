@@ -3,6 +3,7 @@
 import re
 import shutil
 from collections.abc import Iterator
+from itertools import groupby
 from pathlib import Path
 from typing import cast
 
@@ -12,7 +13,7 @@ from jsonschema import Draft7Validator
 
 from stegvis.adapters.memory import MemoryStore
 from stegvis.adapters.scenario_coverage import Coverage
-from stegvis.adapters.scenarios import REFERENCE, Played, play, play_reference
+from stegvis.adapters.scenarios import REFERENCE, WHOLE_WAY, Played, play, play_reference
 from stegvis.adapters.sql import SqlStore
 from stegvis.engine.engine import Engine
 from stegvis.engine.ports import Store
@@ -273,6 +274,31 @@ def test_the_reference_story_teaches_by_refusals() -> None:
     assert played.refusals >= 3
     assert {place.organisation for place in played.cases.values()} == {"skola", "socialtjanst"}
     assert {"2026-04-07", "Du får inte:"} <= set(re.findall(r"2026-04-07|Du får inte:", "\n".join(printed)))
+
+
+def test_there_are_stories_enough_and_a_third_of_them_go_wrong() -> None:
+    """A story goes wrong where somebody is refused, a deadline is late, or a limit in law lapses."""
+    texts = {path.stem: path.read_text("utf-8") for path in STORIES}
+    of_the_five = [
+        name
+        for name, text in texts.items()
+        if re.search(r"open: (suspicion|report|investigation|threat_assessment|coordinated_plan|support)", text)
+    ]
+    wrong = [name for name, text in texts.items() if re.search(r"refused:|: late\b|lapsed|passed: true", text)]
+    late = [name for name, text in texts.items() if re.search(r": late\b|passed: true", text)]
+    assert len(of_the_five) >= 30
+    assert len(wrong) * 3 >= len(texts)
+    assert len(late) >= 3
+
+
+def test_the_long_story_goes_from_the_school_over_social_services_and_the_region_and_back() -> None:
+    text = WHOLE_WAY.read_text("utf-8")
+    homes = dict(re.findall(r"^  (\w+):\n(?:    .*\n)*?    organisation: (\w+)", text, re.MULTILINE))
+    acting = [homes[who] for who in re.findall(r"who: (\w+)", text)]
+    way = [one for one, _ in groupby(acting)]
+    assert way[0] == "skola"
+    assert way.index("socialtjanst") < way.index("region") < len(way) - 1 - way[::-1].index("skola")
+    assert "take: decide_police" in text
 
 
 def sentences(value: object) -> Iterator[str]:

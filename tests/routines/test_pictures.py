@@ -148,6 +148,15 @@ def test_no_border_runs_through_words(routine: Routine) -> None:
 
 
 @each
+def test_nothing_is_said_by_colour(routine: Routine) -> None:
+    """Black, white and one grey line: what a grey print loses was never there."""
+    library, _ = routine
+    drawn = page(chart(*routine), library.law, DAY)
+    assert {one.lower() for one in re.findall(r"#[0-9a-fA-F]{3,6}\b", drawn)} <= {"#000", "#fff", "#555"}
+    assert not re.search(r"rgb\(|hsl\(|:\s*(red|green|blue|yellow|orange)\b", drawn)
+
+
+@each
 def test_every_state_says_who_has_something_to_do_there(routine: Routine) -> None:
     drawn = chart(*routine)
     text = " ".join("".join(one.itertext()) for one in parsed(svg(drawn, "en")).iter(f"{SVG}text"))
