@@ -1,7 +1,6 @@
 """Every rule of the checks: good definitions have no fault, and a small change to them gives one, in its place."""
 
 import re
-import time
 from datetime import date
 from pathlib import Path
 from typing import cast, get_args
@@ -154,11 +153,7 @@ def test_a_place_in_a_text_is_followed_through_the_file(
     assert within(written, document.mark(document.data), value, offset) == Mark(*place)
 
 
-def test_what_is_shipped_has_no_fault_and_is_checked_quickly() -> None:
-    before = time.process_time()
+def test_what_is_shipped_has_no_fault() -> None:
     found = check(Sources([SHIPPED])).findings
-    spent = time.process_time() - before
     assert [finding for finding in found if finding.severity == "error"] == []
     assert {finding.rule for finding in found} <= {"contact-unchecked", "deadline-no-escalate", "text-kept-for-ever"}
-    # seconds of processor time for each routine; about a tenth of a second on a machine that does nothing else
-    assert spent < 0.4 * len(list((SHIPPED / "routines").glob("*.yaml")))

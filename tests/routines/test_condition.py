@@ -321,9 +321,9 @@ def heard() -> list[str]:
 @pytest.mark.parametrize("condition", HOSTILE, ids=range(len(HOSTILE)))
 def test_hostile_text_is_refused_at_once_and_touches_nothing(condition: Value, heard: list[str]) -> None:
     heard.clear()
-    started = time.perf_counter()
+    started = time.process_time()
     found = problems(condition, SCOPE)
-    spent, events = time.perf_counter() - started, list(heard)
+    spent, events = time.process_time() - started, list(heard)
     assert 0 < len(found) <= MAX_NODES + 1
     assert (events, spent < 1) == ([], True)
 
