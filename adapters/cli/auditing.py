@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from stegvis.routines.errors import BadInput, NotFound, NotProved
 
-from .desk import Desk, desk
+from .desk import Desk, desk, screen
 from .options import GOOD, KEPT, NO, Kept
 
 if TYPE_CHECKING:
@@ -94,11 +94,56 @@ def receipt(record: str, /, *, organisation: str | None = None, audit: Path | No
                     continue
                 raise
             text = proof.text().decode()
-            at.screen.document({"organisation": name, "record": record, "index": proof.place + 1, "proof": text})
+            _, row = next(at.store.log(name, after=proof.place, payloads=False))
+            said = {"organisation": name, "record": record, "index": proof.place + 1, "proof": text}
+            at.screen.document({**said, "entry": row.body.decode()})
             for line in text.splitlines():
                 at.screen.line(line, whole=True)
             return GOOD
     raise NotFound("unknown_record")
+
+
+def check_receipt(receipt: Path, record: Path | None, policy: Path | None, kept: Kept) -> int:
+    """See that a receipt proves that a record stands in the log: the one in a file, or the one in the database.
+
+    With the record in a file no database is opened, so that anybody who was given both can check them.
+
+    Raises:
+        BadInput: ``policy_missing``, ``not_a_proof``, ``not_a_note``. NotFound: ``no_such_file``, ``unknown_record``.
+        NotProved: see :meth:`stegvis.adapters.audit.proof.Proof.check`; ``other_log``.
+    """
+    from stegvis.engine.sealing import leaf_hash  # noqa: PLC0415 - loaded when it is needed
+
+    from ..audit.proof import read_proof  # noqa: PLC0415 - as above
+
+    trusted = policy_of(policy)
+    if trusted is None:
+        raise BadInput("policy_missing")
+    proof = read_proof(contents(receipt))
+    checkpoint = trusted.checkpoint(proof.note)
+    entry = contents(record).removesuffix(b"\n") if record is not None else _entry(checkpoint.origin, proof.place, kept)
+    proof.check(leaf_hash(entry), trusted)
+    on = screen(kept)
+    on.document({"origin": checkpoint.origin, "index": proof.place + 1, "size": checkpoint.size})
+    on.say("receipt_holds", origin=checkpoint.origin, index=proof.place + 1, size=checkpoint.size)
+    return GOOD
+
+
+def _entry(origin: str, place: int, kept: Kept) -> bytes:
+    """What stands in the database at that place of the log."""
+    with desk(kept, keyless=True) as at:
+        found = next(at.store.log(_named(at, origin), after=place, payloads=False), None)
+    if found is None:
+        raise NotFound("unknown_record")
+    return found[1].body
+
+
+def _named(at: Desk, origin: str) -> str:
+    """The organisation whose log has that name."""
+    for name, one in at.library.organisations.organisations.items():
+        if one.origin == origin and not one.elsewhere:
+            return name
+    raise NotProved("other_log")
 
 
 def audit_log(at: Desk, organisation: str, audit: Path | None) -> "AuditLog":
@@ -131,13 +176,10 @@ def checkpoints_of(at: Desk, paths: Sequence[Path], policy: "Policy | None") -> 
 
     if policy is None:
         raise BadInput("policy_missing")
-    known = {one.origin: name for name, one in at.library.organisations.organisations.items() if not one.elsewhere}
     found: dict[str, list[Checkpoint]] = {}
     for note in (note for path in paths for note in read_notes(contents(path))):
         checkpoint = policy.checkpoint(note)
-        if checkpoint.origin not in known:
-            raise NotProved("other_log")
-        found.setdefault(known[checkpoint.origin], []).append(checkpoint)
+        found.setdefault(_named(at, checkpoint.origin), []).append(checkpoint)
     return found
 
 

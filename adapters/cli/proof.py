@@ -14,7 +14,7 @@ from stegvis.engine.verify import Fault, verify_log
 from stegvis.routines.errors import NotProved
 from stegvis.routines.text import Text
 
-from .auditing import audit_log, checkpoints_of, policy_of
+from .auditing import audit_log, check_receipt, checkpoints_of, policy_of
 from .desk import Desk, desk
 from .options import GOOD, KEPT, NO, Kept
 from .screen import Screen, shipped_words
@@ -87,10 +87,14 @@ def verify(
     checkpoint: tuple[Path, ...] = (),
     policy: Path | None = None,
     audit: Path | None = None,
+    receipt: Path | None = None,
+    record: Path | None = None,
     without_keys: bool = False,
     kept: Kept = KEPT,
 ) -> int:
     """Check that all that is stored hangs together, and is what checkpoints kept elsewhere say it was."""
+    if receipt is not None:
+        return check_receipt(receipt, record, policy, kept)
     with desk(kept, keyless=without_keys) as at:
         known = checkpoints_of(at, checkpoint, policy_of(policy)) if checkpoint else {}
         names = [*dict.fromkeys((*at.organisations(organisation), *(() if organisation else known)))]

@@ -147,6 +147,32 @@ def test_a_receipt_proves_a_record_and_no_other(file: File, tmp_path: Path) -> N
     assert PLANTED not in file.say("receipt", PLANTED).err
 
 
+def test_a_receipt_is_checked_offline_and_against_the_database(file: File, tmp_path: Path) -> None:
+    size = signed(file)["size"]
+    (id_, body), (_, other), *_ = records(file)
+    given = file.say("receipt", id_, "--json").json
+    assert given["entry"].encode() == body
+    for name, said in (("receipt", given["proof"]), ("record", f"{given['entry']}\n"), ("other", other.decode())):
+        (tmp_path / name).write_text(said)
+    (tmp_path / "policy").write_bytes((folder(file) / "policy").read_bytes())
+    mine = ("verify", "--receipt", str(tmp_path / "receipt"), "--policy", str(tmp_path / "policy"), "--json")
+    nowhere = ("--db", str(tmp_path / "none.db"))
+    found = say(*mine, "--record", str(tmp_path / "record"), *nowhere)
+    assert (found.exit, found.json) == (0, {"origin": "kommun.example/skola", "index": 1, "size": size})
+    assert not (tmp_path / "none.db").exists()
+    false = say(*mine, "--record", str(tmp_path / "other"), *nowhere)
+    assert (false.exit, false.codes) == (1, {"proof_fails"})
+    assert say("verify", *mine[1:3], "--json", *nowhere).codes == {"policy_missing"}
+    assert file.say(*mine).exit == 0
+    edit(file, "UPDATE stegvis_record SET body = x'7b7d' WHERE org = 'skola' AND idx = 1")
+    changed = file.say(*mine)
+    assert (changed.exit, changed.codes) == (1, {"proof_fails"})
+    # Who trusts another key believes none of it.
+    (tmp_path / "policy").write_text(f"log {Key(7, 'kommun.example/skola').verifier.vkey()}\nquorum none\n")
+    strange = say(*mine, "--record", str(tmp_path / "record"), *nowhere)
+    assert (strange.exit, strange.codes) == (1, {"unsigned_checkpoint"})
+
+
 def test_a_key_takes_over_from_another(file: File, tmp_path: Path) -> None:
     old = signed(file)["new_key"]
     away = kept(file, tmp_path)
