@@ -13,6 +13,7 @@ from weakref import WeakSet
 
 from stegvis.routines.errors import SealError
 
+from .disk import out_of_room, writable
 from .key_file import sync_directory
 
 BUSY_SECONDS = 30.0
@@ -148,7 +149,7 @@ def _told(path: Path) -> Generator[None]:
         yield
     except sqlite3.Error as error:
         code: int = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
-        reason = _SQLITE_REASONS.get(code & 0xFF, "keys_io")
+        reason = "keys_full" if out_of_room(error, path) else _SQLITE_REASONS.get(code & 0xFF, "keys_io")
         raise KeyRingUnusable(reason, file=path.name, sqlite=code) from None
     except OSError as error:
         raise KeyRingUnusable("keys_io", file=path.name, errno=error.errno) from None
@@ -157,6 +158,8 @@ def _told(path: Path) -> Generator[None]:
 def _connect(path: Path) -> sqlite3.Connection:
     if not path.exists():
         raise KeyRingMissing(file=path.name)
+    if not writable(path):
+        raise KeyRingUnusable("keys_read_only", file=path.name)
     db = sqlite3.connect(
         f"{path.absolute().as_uri()}?mode=rw",
         uri=True,

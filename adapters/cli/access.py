@@ -6,7 +6,7 @@ from stegvis.engine.oversight import Announced, Look
 from stegvis.engine.saying import say_instant
 
 from .desk import Desk, actor, desk, instant, short
-from .forms import answers, fresh_key
+from .forms import answers, fresh_key, repeatable
 from .options import ACTING, GOOD, Acting, Answers
 
 
@@ -25,15 +25,16 @@ def change(
     with desk(acting) as at:
         said = answers({}, set_, form)
         reason, used = said.pop("reason", None), key or fresh_key()
-        receipt = at.engine.change(
-            case,
-            kind,
-            actor=actor(acting, at.library),
-            key=used,
-            form=said,
-            reason=str(reason) if reason is not None else None,
-            expect=expect,
-        )
+        with repeatable(used):
+            receipt = at.engine.change(
+                case,
+                kind,
+                actor=actor(acting, at.library),
+                key=used,
+                form=said,
+                reason=str(reason) if reason is not None else None,
+                expect=expect,
+            )
         at.screen.document({"case": receipt.id, "version": receipt.version, "record": receipt.record, "key": used})
         at.screen.say("case_changed", version=receipt.version)
         at.screen.say("done_key", key=used)

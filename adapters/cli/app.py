@@ -17,7 +17,7 @@ from cyclopts.exceptions import (
 )
 
 from stegvis import __version__
-from stegvis.routines.errors import BadInput
+from stegvis.routines.errors import BadInput, StegvisError
 
 from .errors import told
 from .help import PlainHelp
@@ -115,8 +115,15 @@ def run(arguments: Sequence[str]) -> int:
     except CycloptsError as error:
         return screen.fail(told(_usage(error), shipped_words()))
     except Exception as error:  # noqa: BLE001 - the last to know: whatever it is, it is told without what people wrote
-        return screen.fail(told(error, shipped_words()))
+        return _failed(screen, error)
     return answer if isinstance(answer, int) else 0
+
+
+def _failed(screen: Screen, error: Exception) -> int:
+    try:
+        return screen.fail(told(error, shipped_words()))
+    except StegvisError as unshown:
+        return screen.fail(told(unshown, shipped_words()))
 
 
 def _asked(arguments: Sequence[str]) -> Screen:

@@ -11,7 +11,7 @@ from stegvis.routines.errors import BadInput
 from .desk import Desk, actor, desk, instant
 from .errors import reason_lines, speakable, told
 from .following import begin, choose, follow, wanted
-from .forms import Fields, answers, fields_of, fresh_key, opening, question_json, question_lines, split
+from .forms import Fields, answers, fields_of, fresh_key, opening, question_json, question_lines, repeatable, split
 from .options import ACTING, GOOD, NO, Acting, Answers
 from .screen import shipped_words
 
@@ -149,7 +149,8 @@ def take(
 def _done(at: Desk, fields: Fields, key: str, act: Callable[[], Receipt]) -> int:
     """Do it, and say where the run stands now; a refusal over the form says what the form asks."""
     try:
-        receipt = act()
+        with repeatable(key):
+            receipt = act()
     except Refused as no:
         form = any(one.kind in {"missing", "invalid"} for one in no.reasons)
         return at.screen.fail(

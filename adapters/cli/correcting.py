@@ -7,7 +7,7 @@ from stegvis.engine.decide import rules_of, run_of
 from stegvis.engine.guide import rested_text
 
 from .desk import actor, desk
-from .forms import answers, facts_of, fresh_key
+from .forms import answers, facts_of, fresh_key, repeatable
 from .options import ACTING, GOOD, Acting
 
 
@@ -27,7 +27,8 @@ def correct(
         who, used = actor(acting, at.library), key or fresh_key()
         fields = facts_of(at.engine, at.engine.case(case, actor=who), run)
         given = answers(fields, facts, form)
-        receipt = at.engine.correct(case, given, reason=reason, actor=who, key=used, run=run, expect=expect)
+        with repeatable(used):
+            receipt = at.engine.correct(case, given, reason=reason, actor=who, key=used, run=run, expect=expect)
         at.screen.document({**asdict(receipt), "case": receipt.id, "key": used})
         at.screen.say("corrected", version=receipt.version)
         if receipt.rested:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import orjson
 
 from stegvis.engine.drafts import Draft
 from stegvis.engine.saying import say_instant
-from stegvis.routines.errors import BadInput
+from stegvis.routines.errors import BadInput, NotFound
 
 from .desk import actor, desk
 from .forms import answers, fields_of
@@ -44,9 +45,16 @@ def draft(
             at.screen.say("draft_discarded" if gone else "draft_none")
             return GOOD if gone else NO
         if not saving:
-            return _shown(at.screen, drafts.show(case, step, actor=who, of=of, run=run))
+            shown = _shown(at.screen, drafts.show(case, step, actor=who, of=of, run=run))
+            if of not in {None, who.id}:
+                at.screen.say("draft_others")
+            return shown
         fields = fields_of(at.engine, at.engine.case(case, actor=who), step, run)
-        kept = at.engine.draft(case, step, answers(fields, set_, form), actor=who, run=run)
+        begun = dict[str, object]()
+        with suppress(NotFound):
+            begun.update(drafts.show(case, step, actor=who, run=run).form or {})
+        written = {name: one for name, one in {**begun, **answers(fields, set_, form)}.items() if one != ""}
+        kept = at.engine.draft(case, step, written, actor=who, run=run)
         at.screen.document(_json(kept))
         at.screen.say("draft_saved", expires=say_instant(kept.expires))
         return GOOD

@@ -1,6 +1,5 @@
 """The command that draws a routine, and shows on the drawing where a case stands."""
 
-import sys
 from collections.abc import Iterator
 from datetime import date
 from typing import Literal, NamedTuple, TypeAlias
@@ -58,7 +57,7 @@ def diagram(
     if drawn == "text":
         at.lines(lines)
     elif not at.as_json:
-        sys.stdout.write("\n".join(lines) + "\n")
+        at.line("\n".join(lines), whole=True)
     return GOOD
 
 

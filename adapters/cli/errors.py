@@ -59,6 +59,8 @@ class Told(NamedTuple):
             yield f"  {remedy}: {do(lang)}"
         if not self.reasons and not self.findings:
             yield f"{remedy}: {self.do(lang)}"
+        if isinstance(key := self.details.get("key"), str):
+            yield fill(words["cli.again_key"], {"key": key})(lang)
 
 
 def told(error: Exception, words: Words) -> Told:

@@ -5,7 +5,9 @@ The engine is the one to say what is wrong with an answer, in the same words as 
 
 import secrets
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 from typing import cast
 
@@ -15,7 +17,7 @@ from stegvis.engine.decide import rules_of, run_of
 from stegvis.engine.engine import Engine
 from stegvis.engine.instants import local_day
 from stegvis.engine.values import Case
-from stegvis.routines.errors import BadInput
+from stegvis.routines.errors import BadInput, Broken, SealError, StoreError
 from stegvis.routines.form import Field
 from stegvis.routines.library import Library
 
@@ -30,17 +32,20 @@ LONGEST_NUMBER = 18
 
 
 def fields_of(engine: Engine, case: Case, step: str, run: str | None) -> Fields:
-    """What a step asks, from where the case stands; nothing when there is no such step."""
+    """What a step asks: from where the case stands, else from wherever it can be taken; nothing when it never can.
+
+    A command that is sent again comes when the case has moved on, and its answers must be read as they were the first
+    time, or its key would seem to be used for another command.
+    """
     library = engine.files.library_for(case)
-    runs = [run_of(case, run)] if run else [one for one in case.runs.values() if one.ended is None]
-    for one in runs:
-        rules = rules_of(library, one)
-        move = rules.move(one.state, step)
-        if move is None:
-            continue
-        acute = rules.routine.acute if move.kind == "acute" else None
-        return opening(library, acute.routine, engine) if acute is not None else move.fields
-    return {}
+    runs = [(one, rules_of(library, one)) for one in ([run_of(case, run)] if run else case.runs.values())]
+    here = (rules.move(one.state, step) for one, rules in runs if one.ended is None or run)
+    elsewhere = (moves.get(step) for _, rules in runs for moves in rules.moves.values())
+    move = next((one for one in chain(here, elsewhere) if one is not None), None)
+    if move is None:
+        return {}
+    acute = next((rules.routine.acute for _, rules in runs if rules.routine.acute is not None), None)
+    return opening(library, acute.routine, engine) if move.kind == "acute" and acute is not None else move.fields
 
 
 def facts_of(engine: Engine, case: Case, run: str | None) -> Fields:
@@ -126,6 +131,16 @@ def _file(path: Path) -> dict[str, object]:
     if not isinstance(said, dict):
         raise BadInput("bad_json")
     return cast("dict[str, object]", said)
+
+
+@contextmanager
+def repeatable(key: str) -> Generator[None]:
+    """Let an error that leaves open whether a command was taken say under which key it may be sent again."""
+    try:
+        yield
+    except (StoreError, SealError, Broken) as error:
+        error.details = {**error.details, "key": key}
+        raise
 
 
 def fresh_key() -> str:

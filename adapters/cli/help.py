@@ -18,8 +18,15 @@ class PlainHelp:
 
     def render_usage(self, console: Console, options: ConsoleOptions, usage: Any) -> None:
         """How the command is written."""
-        said = " ".join(one for one in str(usage).split() if not one.startswith("["))
-        self.screen.say("usage", usage=said)
+        words = iter(one for one in str(usage).split() if not one.startswith("["))
+        said, needed = list[str](), list[str]()
+        for word in words:
+            if word.startswith("--"):
+                next(words)  # a type of Python's, which tells nobody what to write
+                needed.append(f"{word} {self._word(word.strip('-'), 'takes')}".rstrip())
+            else:
+                said.append(word)
+        self.screen.say("usage", usage=" ".join([*said, *needed]))
         self.screen.line()
 
     def render_description(self, console: Console, options: ConsoleOptions, description: Any) -> None:

@@ -1,6 +1,5 @@
 """The command that writes routines for the binder on the shelf."""
 
-import sys
 from contextlib import suppress
 from datetime import date
 
@@ -32,7 +31,7 @@ def print_(*routines: str, whole: bool = False, html: bool = False, as_of: str |
     )
     if html and not at.as_json:
         title = ", ".join(page[0].text for page in pages)
-        sys.stdout.write("\n".join(binder.html(pages, title, at.lang, whole=whole)) + "\n")
+        at.line("\n".join(binder.html(pages, title, at.lang, whole=whole)), whole=True)
         return GOOD
     for number, page in enumerate(pages):
         at.lines(["\f"] if number else [])

@@ -12,7 +12,7 @@ from stegvis.routines.persons import Noting
 
 from .desk import Desk, actor, desk
 from .errors import told
-from .forms import Fields, answers, fresh_key, question_json, question_lines
+from .forms import Fields, answers, fresh_key, question_json, question_lines, repeatable
 from .options import ACTING, GOOD, Acting, Answers
 from .screen import shipped_words
 
@@ -80,7 +80,8 @@ def _noted(  # noqa: PLR0917 - the parts of one command
 ) -> int:
     used = key or fresh_key()
     try:
-        receipt = at.engine.change(case, kind, actor=who, key=used, form=given)
+        with repeatable(used):
+            receipt = at.engine.change(case, kind, actor=who, key=used, form=given)
     except Refused as no:
         form = any(one.kind in {"missing", "invalid"} for one in no.reasons)
         lines = question_lines(fields, at.screen) if form else ()

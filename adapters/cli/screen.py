@@ -12,6 +12,7 @@ from typing import IO
 import orjson
 
 from stegvis.engine.guide_view import plain_json
+from stegvis.routines.errors import StegvisError
 from stegvis.routines.library import SHIPPED
 from stegvis.routines.sources import Sources, words_of
 from stegvis.routines.text import Lang, Text, Words, fill
@@ -83,11 +84,11 @@ class Screen:
         """Print the answer as JSON, if that was asked for."""
         if self.as_json:
             said = orjson.dumps(plain_json(data), option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS)
-            print(said.decode())
+            _put(sys.stdout, [said.decode()])
 
     def fail(self, told: Told, lines: Iterable[str] = (), more: Mapping[str, object] | None = None) -> int:
         """Say what went wrong and what to do: on standard error, or as the JSON document. Answers the exit status."""
-        if self.as_json:
+        if self.as_json and told.code != "not_shown":
             self.document({"error": {**told.json(), **(more or {})}})
         else:
             _print(sys.stderr, [*told.lines(shipped_words(), self.lang), *lines], self.width or _width(sys.stderr))
@@ -100,7 +101,15 @@ class Screen:
 
 
 def _print(out: IO[str], lines: Iterable[str], width: int | None) -> None:
-    for line in lines:
-        for part in wrapped(line, width):
-            print(part, file=out)
-    out.flush()
+    _put(out, (part for line in lines for part in wrapped(line, width)))
+
+
+def _put(out: IO[str], lines: Iterable[str]) -> None:
+    try:
+        for line in lines:
+            print(line, file=out)
+        out.flush()
+    except BrokenPipeError:
+        raise  # whoever read has had enough, and nothing is wrong
+    except OSError as error:
+        raise StegvisError("not_shown", errno=error.errno) from None

@@ -24,6 +24,7 @@ from sqlalchemy.pool import NullPool
 
 from stegvis.routines.errors import BadInput, Broken, StegvisError, StoreError
 
+from ..disk import out_of_room, writable
 from . import schema
 
 T = TypeVar("T")
@@ -163,7 +164,7 @@ class Database:
             found = connection.execute(sql, values).fetchall()
         except sqlite3.Error as error:
             connection.close()
-            raise meaning(error) from error
+            raise self._untouched(error) from error
         self._idle.append(connection)
         return found
 
@@ -174,7 +175,7 @@ class Database:
         try:
             connection = self._take()
             try:
-                connection.execute("BEGIN IMMEDIATE")
+                self._begin(connection)
                 done = work(connection)
                 connection.execute("COMMIT")
             except StegvisError:
@@ -190,6 +191,18 @@ class Database:
             return done
         finally:
             self._turn.release()
+
+    def _begin(self, connection: sqlite3.Connection) -> None:
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+        except sqlite3.Error as error:
+            raise self._untouched(error) from error
+
+    def _untouched(self, error: sqlite3.Error) -> StegvisError:
+        """What an error means before anything was written."""
+        if out_of_room(error, self.path):
+            return StoreError("full", sqlite=error.sqlite_errorcode)
+        return meaning(error)
 
     def _undo(self, connection: sqlite3.Connection) -> None:
         try:
@@ -246,8 +259,7 @@ class Database:
             return self._connect()
 
     def _connect(self, *, guarded: bool = True) -> sqlite3.Connection:
-        # SQLite would open it for reading, and leave read-only files beside it that stay when the permission is back.
-        if self.path.is_file() and not (os.access(self.path, os.W_OK) and os.access(self.path.parent, os.W_OK)):
+        if not writable(self.path):
             raise StoreError("read_only")
         # mode=rw: a file that somebody has moved away is an error, not a new empty file.
         try:
@@ -268,7 +280,7 @@ class Database:
                 connection.close()
                 raise
         except sqlite3.Error as error:
-            raise meaning(error) from error
+            raise self._untouched(error) from error
         return connection
 
     def _journal(self) -> None:

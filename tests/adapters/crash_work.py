@@ -17,6 +17,7 @@ from typing import Any
 
 from platformdirs import user_cache_path
 
+from stegvis.adapters.keys import KeyRing
 from stegvis.adapters.sql import SqlStore
 from stegvis.engine.engine import Engine
 from stegvis.engine.values import Actor
@@ -68,6 +69,29 @@ def full(engine: Engine, folder: Path) -> dict[str, Any]:
     again = look(engine, case, f"l-{number}")
     faults = [fault.code for fault in engine.verify("skola")]
     return {"code": code, "kept": kept, "again": again == acknowledged[case] + 1, "faults": faults, "steps": number}
+
+
+def starved(engine: Engine, file: Path) -> dict[str, Any]:
+    """Start anew on a disk without a byte left, where SQLite cannot even make what it reads with."""
+    acknowledged = {(case := light(engine, "o-1")): look(engine, case, "l-1")}
+    engine.store.close()
+    with (file.parent / "ballast").open("wb", buffering=0) as ballast:
+        try:
+            while True:
+                ballast.write(bytes(4096))
+        except OSError:
+            pass
+    codes: list[str] = []
+    for start in (lambda: SqlStore(file), lambda: KeyRing.at(file).seal("o", "u", b"", b"bound")):
+        try:
+            start()
+        except StegvisError as error:
+            codes.append(error.reason)
+    (file.parent / "ballast").unlink()
+    with closing(SqlStore(file)) as store:
+        well = Engine(engine.library, store)
+        again = look(well, case, "l-2") == acknowledged[case] + 1
+        return {"codes": codes, "again": again, "faults": [fault.code for fault in well.verify("skola")]}
 
 
 def faults(engine: Engine, disk: ctypes.CDLL, *, with_error: int, for_good: bool) -> list[dict[str, Any]]:
@@ -136,6 +160,8 @@ def main() -> None:
         engine = Engine(library, store)
         if mode == "full":
             answer(full(engine, Path(folder)))
+        elif mode == "starved":
+            answer(starved(engine, Path(folder) / "cases.db"))
         elif mode == "faults":
             error = errno.ENOSPC if "ENOSPC" in more else errno.EIO
             answer(faults(engine, disk, with_error=error, for_good="for good" in more))

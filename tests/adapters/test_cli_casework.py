@@ -255,3 +255,15 @@ def test_check_is_content_with_what_comes_along() -> None:
 def test_check_wants_a_day_and_a_folder() -> None:
     assert say("check", "--as-of", "i maj").exit == 2
     assert say("check", "/nowhere").exit == 2
+
+
+def test_a_command_that_is_sent_again_gets_its_answer_wherever_the_case_stands_by_then(file: File) -> None:
+    case = file.open("--set", "protected=nej")
+    look = ("take", case, "look", "--set", "flame=high", "--set", "wind=3", "--key", "k-look", "--json")
+    first = file.say(*look, who=COUNSELLOR).json
+    assert file.say(*look, who=COUNSELLOR).json == first
+    assert file.say("take", case, "tell", who=COUNSELLOR).exit == 0
+    assert "ended" in file.say(*look[:-2], "k-other", "--json", who=COUNSELLOR).codes
+    assert file.say(*look, who=COUNSELLOR).json == first
+    other = [one.replace("wind=3", "wind=4") for one in look]
+    assert file.say(*other, who=COUNSELLOR).codes == {"key_reused"}

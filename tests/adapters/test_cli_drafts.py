@@ -29,6 +29,17 @@ def test_a_draft_is_saved_as_it_is_shown_and_taken(file: File) -> None:
     assert PLANTED in {one["value"]["sv"] for one in facts}
 
 
+def test_what_is_written_later_is_added_to_the_draft(file: File) -> None:
+    case = file.open("--set", "protected=nej")
+    for later in (f"smoke={PLANTED}", "wind=1", "wind=2"):
+        assert file.say("draft", case, "look", "--set", later, who=COUNSELLOR).exit == 0
+    shown = file.say("draft", case, "look", "--json", who=COUNSELLOR).json
+    assert shown["form"] == {"smoke": PLANTED, "wind": 2}
+    assert file.say("draft", case, "look", "--of", "u-1", "--json", who=HEAD).json["form"] == shown["form"]
+    assert file.say("draft", case, "look", "--set", "smoke=", "--set", "wind=3", who=COUNSELLOR).exit == 0
+    assert file.say("draft", case, "look", "--json", who=COUNSELLOR).json["form"] == {"wind": 3}
+
+
 def test_drafts_are_listed_without_their_answers_and_thrown_away_by_their_own(file: File) -> None:
     case = file.open("--set", "protected=nej")
     assert file.say("draft", case, "look", "--set", f"smoke={PLANTED}", who=COUNSELLOR).exit == 0
@@ -39,7 +50,10 @@ def test_drafts_are_listed_without_their_answers_and_thrown_away_by_their_own(fi
     assert file.say("draft", "--json", who=HEAD).json == {"drafts": []}
     (listed,) = file.say("draft", case, "--json", who=HEAD).json["drafts"]
     assert (listed["actor"], listed["form"]) == ("u-1", None)
-    assert PLANTED in file.say("draft", case, "look", "--of", "u-1", who=HEAD).out
+    shown = file.say("draft", case, "look", "--of", "u-1", who=HEAD).out
+    assert PLANTED in shown
+    assert "Svar som du inte får läsa" in shown
+    assert "Svar som du inte får läsa" not in file.say("draft", case, "look", who=COUNSELLOR).out
     assert file.say("draft", case, "look", "--discard", who=HEAD).exit == 1
     assert file.say("draft", case, "look", "--discard", "--json", who=COUNSELLOR).json == {"discarded": True}
     assert file.say("draft", "--json", who=COUNSELLOR).json == {"drafts": []}

@@ -380,3 +380,33 @@ def test_what_nobody_foresaw_is_told_without_its_words(file: File, monkeypatch: 
     details = said.json["error"]["details"]
     assert details["kind"] == "ZeroDivisionError"
     assert details["place"].startswith("adapters/cli/casework.py:")
+
+
+# -- what the machine does not do
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a disk that is always full")
+@pytest.mark.parametrize("form", [(), ("--json",)])
+def test_an_answer_that_cannot_be_written_out_says_so(tmp_path: Path, form: tuple[str, ...]) -> None:
+    file = File(tmp_path)
+    command = Path(sys.executable).with_name("stegvis")
+    arguments = ["open", "lantern", "--set", f"account={PLANTED}", *form, *COUNSELLOR, *file.place]
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run([command, *arguments], stdout=full, stderr=subprocess.PIPE, check=False, encoding="utf-8")
+    assert done.returncode == 3
+    assert "Det som kommandot gjorde är gjort. [not_shown]" in done.stderr
+    assert PLANTED not in done.stderr
+    assert len(file.say("list", "--json", who=COUNSELLOR).json["tasks"]) == 1
+
+
+def test_a_command_that_may_have_been_taken_says_its_key(lit: tuple[File, str]) -> None:
+    file, case = lit
+    with closing(sqlite3.connect(file.db, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        clear = ("change", case, "bias", "--set", "out=clear", "--wait", "0")
+        said = file.say(*clear, "--key", "k-again", who=COUNSELLOR)
+        document = file.say(*clear, "--json", who=COUNSELLOR).json
+        other.execute("ROLLBACK")
+    assert "[locked]" in said.err
+    assert "Samma kommando igen: --key k-again" in said.err
+    assert document["error"]["details"]["key"].startswith("cli-")

@@ -7,6 +7,7 @@ import pytest
 
 from stegvis.adapters.scenarios import play
 from stegvis.adapters.sql import SqlStore
+from stegvis.engine.party import insight
 from stegvis.routines.library import SHIPPED, shipped
 
 from .commands import Said, say
@@ -66,6 +67,21 @@ def test_when_each_has_been_decided_the_extract_is_made_and_says_that_something_
     assert file.say("extract", file.case, "--party", FATHER, "--undecided").exit == 0
     assert say("verify", "--db", file.db).exit == 0
     assert file.say("replay", file.case).exit == 0
+
+
+def test_what_waits_comes_with_how_it_is_decided_and_on_which_grounds(file: Played) -> None:
+    said = file.say("extract", file.case, "--party", FATHER, "--undecided", "--lang", "en").out
+    assert f"stegvis change {file.case} omit --set who={FATHER} --set run=RUN" in said
+    order = insight(shipped(), "socialtjanst")
+    assert order is not None
+    for law in (*order.withhold, *order.disclose):
+        assert f"    {law}: {shipped().law.law(law).title('en')}" in said
+    waits = file.say("extract", file.case, "--party", FATHER, "--undecided", "--json").json["waiting"]
+    for one in waits:
+        out = ("--set", "out=disclosed", "--set", f"law={order.disclose[0]}")
+        pairs = ("--set", f"who={FATHER}", "--set", f"run={one['run']}", "--set", f"fact={one['fact']}")
+        assert file.say("change", file.case, "omit", *pairs, *out, "--set", "reason=Hon vill det").exit == 0
+    assert "omit" not in file.say("extract", file.case, "--party", FATHER, "--undecided").out
 
 
 def test_who_lacks_the_power_is_told_who_decides(file: Played) -> None:

@@ -105,14 +105,24 @@ def run(*arguments: str | Path, before: Sequence[str] = (), **environment: str) 
     )
 
 
-def test_a_full_disk_refuses_the_step_and_takes_it_when_there_is_room(tmp_path: Path) -> None:
-    """On a file system of one MiB, mounted where nobody else sees it."""
+@pytest.fixture
+def tiny(tmp_path: Path) -> list[str]:
+    """What comes before a command so that the folder is a file system of one MiB, mounted where nobody else sees it."""
     mount = ["unshare", "-m", "sh", "-c", 'mount -t tmpfs -o size=1m none "$0" && exec "$@"', str(tmp_path)]
     if shutil.which("unshare") is None or subprocess.run([*mount, "true"], capture_output=True, check=False).returncode:
         pytest.skip("only root may mount a tiny file system")
-    found = told(run("full", OVERLAY, tmp_path, before=mount))
+    return mount
+
+
+def test_a_full_disk_refuses_the_step_and_takes_it_when_there_is_room(tiny: list[str], tmp_path: Path) -> None:
+    found = told(run("full", OVERLAY, tmp_path, before=tiny))
     assert found.pop("steps") > 5
     assert found == {"code": "full", "kept": True, "again": True, "faults": []}
+
+
+def test_a_process_that_starts_on_a_full_disk_says_so(tiny: list[str], tmp_path: Path) -> None:
+    found = told(run("starved", OVERLAY, tmp_path, before=tiny))
+    assert found == {"codes": ["full", "keys_full"], "again": True, "faults": []}
 
 
 # -- failed by the disk
@@ -145,6 +155,7 @@ def test_every_write_of_a_step_may_fail(disk: str, tmp_path: Path, error: str, l
         # Refused and nothing changed; or stored, acknowledged, and only the head file could not be told. When the sync
         # itself fails, nobody knows whether the step is stored; its key sees to it that it is taken once.
         assert one["unchanged"] is (one["code"] is not None) or one["in_doubt"], one
+        assert one["unchanged"] or one["code"] not in {"full", "keys_full"}, one
         assert one["code"] in {None, "io", "full", "keys_io", "keys_full", "cannot_open"}, one
     refused = {(one["act"], one["code"]) for one in found if one["code"] is not None}
     wanted = {"EIO": {("open", "keys_io"), ("look", "io")}, "ENOSPC": {("open", "keys_full"), ("look", "full")}}[error]

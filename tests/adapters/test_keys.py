@@ -2,9 +2,11 @@
 
 import base64
 import copy
+import os
 import pickle
 import sqlite3
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TypeAlias
@@ -27,6 +29,8 @@ from stegvis.adapters.key_file import (
 from stegvis.adapters.keys import KeyRing, MemoryKeys, beside
 from stegvis.engine.ports import Sealer
 from stegvis.routines.errors import SealError
+
+from .forking import ended, in_child
 
 ORIGIN, UNIT, BOUND = "skola.example/log", "run-1", b"case-1|record-1"
 WORDS = "hon sa att hon är rädd".encode()
@@ -275,6 +279,30 @@ def test_a_key_file_that_is_no_file_or_has_no_directory_says_so(tmp_path: Path) 
     with pytest.raises(KeyFileUnreadable):
         KeyFile(tmp_path)
     assert reason(lambda: KeyFile.create(tmp_path / "none" / "a.kek")) == "key_file_unwritable"
+
+
+@posix
+def test_a_key_database_that_turns_read_only_leaves_nothing_behind_that_stays_so() -> None:
+    """As somebody whom the file system does not let do everything."""
+
+    def as_nobody(directory: Path) -> None:
+        if os.geteuid() == 0:
+            os.chown(directory, 65534, 65534)
+            os.setgid(65534)
+            os.setuid(65534)
+        database = directory / "cases.db"
+        KeyRing.at(database, create=True).close()
+        keys, _ = beside(database)
+        for path in (keys, directory):
+            before = path.stat().st_mode
+            path.chmod(0o555 if path.is_dir() else 0o400)
+            assert reason(lambda: KeyRing.at(database).ensure(ORIGIN, UNIT)) == "keys_read_only"
+            path.chmod(before)
+            with KeyRing.at(database) as ring:
+                ring.ensure(ORIGIN, f"run-{path.is_dir()}")
+
+    with tempfile.TemporaryDirectory() as directory:
+        assert ended(in_child(lambda: as_nobody(Path(directory)))) == 0
 
 
 @posix
