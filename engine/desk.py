@@ -303,7 +303,7 @@ class Desk:
         """The facts that were asked for by name and may be shown to the actor.
 
         Raises:
-            Refused: ``no_reveal``, ``not_available``.
+            Refused: ``no_reveal``, ``no_such_answer``.
         """
         library = self.files.library_for(seen.case)
         no = may_reveal(library, [rules_of(library, run) for run in runs], facts, actor)

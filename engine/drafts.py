@@ -20,9 +20,10 @@ from .answers import Refused
 from .decide import rules_of
 from .desk import Desk
 from .files import Files
-from .identity import identity_of, partly_hidden, sight
+from .identity import identity_of, identity_view, partly_hidden, sight
 from .instants import local_day, text_of
 from .judge import may_see
+from .persons import IdentityView
 from .ports import DraftRow
 from .reasons import reason
 from .values import Actor, Case, Run
@@ -44,6 +45,7 @@ class Draft:
         at, expires: when it was saved and when it is swept away, UTC text.
         version, now: the case's version when the draft was saved, and now.
         here: whether the step can still be chosen where the run stands.
+        identity: what is known of the protected identity of the person the case is about.
         form: the answers as they were; None in a list.
     """
 
@@ -56,6 +58,7 @@ class Draft:
     version: int
     now: int
     here: bool
+    identity: IdentityView
     form: Mapping[str, object] | None = None
 
     @property
@@ -173,9 +176,10 @@ class Drafts:
         return [row for row in self._files.store.drafts(actor.organisation, case=case, actor=whose) if row.expires > at]
 
     def _told(self, row: DraftRow, case: Case, form: Mapping[str, object] | None = None) -> Draft:
-        run = case.runs[row.run]
+        run, library = case.runs[row.run], self._files.library_for(case)
         here = self._rules(case, run).move(run.state, row.trigger) is not None
-        return Draft(*row[:4], row.at, row.expires, row.version, case.version, here, form)
+        identity = identity_view(library, identity_of(library, case))
+        return Draft(*row[:4], row.at, row.expires, row.version, case.version, here, identity, form)
 
     def _readable(self, case: Case, run: Run, trigger: str, actor: Actor) -> set[str]:
         """The answers to a step that the actor may read, by field name; what no form asks for is not among them.

@@ -264,7 +264,7 @@ class Engine:
 
         Raises:
             Refused: ``unknown_case``, the same for a case that is not there, one of another organisation, and one that
-                the actor may not know of; ``barred``, ``bias_first``, ``qualified``; ``no_reveal``, ``not_available``.
+                the actor may not know of; ``barred``, ``bias_first``, ``qualified``; ``no_reveal``, ``no_such_answer``.
         """
         seen = self._desk.seen(case, actor)
         one = self._desk.lookups.run(self.files.library_for(seen.case), seen.case, run, None)

@@ -128,7 +128,7 @@ class Extracts:
 
         Raises:
             Refused: ``unknown_case``, ``no_extracts``, ``not_in_case``; ``undecided`` for each answer that waits;
-                ``not_available`` when some answers are not the actor's to read. BadInput: ``not_a_reference``.
+                ``not_all_readable`` when some answers are not the actor's to read. BadInput: ``not_a_reference``.
         """
         seen, library = self._case(case, party, actor)
         found = seen.case
@@ -136,7 +136,7 @@ class Extracts:
         waiting = tuple(_waits(one) for one, decided in file if _stays(one, decided))
         reasons = [reason(library, "undecided", "not_yet", one.fact, field=one.title) for one in waiting]
         if not _reads_all(library, found, actor):
-            reasons.append(reason(library, "not_available", "not_you"))
+            reasons.append(reason(library, "not_all_readable", "not_you"))
         if reasons and not partial:
             self._refuse(seen, actor, reasons)
         goes = [one for one, decided in file if _goes(one, decided)]

@@ -150,7 +150,7 @@ def may_reveal(library: Library, rules: Sequence[Rules], asked: Collection[str],
     for fact in sorted(asked):
         able = (one for one in rules if field_of(one, fact) is not None and may_see(one, frozenset({fact}), actor))
         if next(able, None) is None:
-            no.append(reason(library, "not_available", "not_you"))
+            no.append(reason(library, "no_such_answer", "not_you"))
     return tuple(no)
 
 

@@ -8,7 +8,7 @@ from stegvis.engine.answers import Receipt, Refused
 from stegvis.engine.engine import How
 from stegvis.routines.errors import BadInput
 
-from .desk import Desk, actor, desk, instant
+from .desk import Desk, actor, desk, identity, instant
 from .errors import reason_lines, speakable, told
 from .following import begin, choose, follow, wanted
 from .forms import Fields, answers, fields_of, fresh_key, opening, question_json, question_lines, repeatable, split
@@ -89,11 +89,16 @@ def explain(
     """Say whether a step can be taken, and what it asks."""
     with desk(acting) as at:
         who = actor(acting, at.library)
-        fields = fields_of(at.engine, at.engine.case(case, actor=who), step, run)
+        stands = at.engine.case(case, actor=who)
+        fields = fields_of(at.engine, stands, step, run)
         given = answers(fields, set_, form) if set_ or form is not None else None
         answer = at.engine.explain(case, step, actor=who, form=given, run=run)
         reasons = speakable(answer.reasons)
-        at.screen.document({"allowed": answer.allowed, "reasons": reasons, "questions": question_json(fields)})
+        known = identity(at, stands)
+        at.screen.line(known.says(at.screen.lang))
+        at.screen.document(
+            {"identity": known, "allowed": answer.allowed, "reasons": reasons, "questions": question_json(fields)}
+        )
         if answer.allowed:
             at.screen.say("allowed" if given is not None or not fields else "allowed_so_far")
         else:

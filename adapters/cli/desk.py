@@ -13,7 +13,7 @@ import orjson
 from platformdirs import user_cache_path
 
 from stegvis.engine.engine import Engine
-from stegvis.engine.values import Actor
+from stegvis.engine.values import Actor, Case
 from stegvis.routines.errors import BadInput, NotFound
 from stegvis.routines.form import Rejected, is_reference, read_instant
 from stegvis.routines.library import Library, load, shipped
@@ -175,6 +175,14 @@ def _environment() -> dict[str, object]:
     if not isinstance(said, dict):
         raise BadInput("bad_actor")
     return cast("dict[str, object]", said)
+
+
+def identity(at: Desk, case: Case) -> "IdentityView":
+    """What is known of a protected identity in a case as the engine has shown it."""
+    from stegvis.engine.identity import identity_of, identity_view  # noqa: PLC0415 - only some commands need it
+
+    known = at.engine.files.library_for(case)
+    return identity_view(known, case.identity or identity_of(known, case))
 
 
 def short(at: Desk, identity: "IdentityView") -> str:

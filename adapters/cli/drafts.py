@@ -9,13 +9,13 @@ from pathlib import Path
 import orjson
 
 from stegvis.engine.drafts import Draft
+from stegvis.engine.guide_view import plain_json
 from stegvis.engine.saying import say_instant
 from stegvis.routines.errors import BadInput, NotFound
 
-from .desk import actor, desk
+from .desk import Desk, actor, desk, short
 from .forms import answers, fields_of
 from .options import ACTING, GOOD, NO, Acting, Answers
-from .screen import Screen
 
 
 def draft(
@@ -38,14 +38,14 @@ def draft(
     with desk(acting) as at:
         who, drafts = actor(acting, at.library), at.engine.drafts
         if case is None or step is None:
-            return _listed(at.screen, drafts.list(actor=who, case=case))
+            return _listed(at, drafts.list(actor=who, case=case))
         if discard:
             gone = drafts.discard(case, step, actor=who, run=run)
             at.screen.document({"discarded": gone})
             at.screen.say("draft_discarded" if gone else "draft_none")
             return GOOD if gone else NO
         if not saving:
-            shown = _shown(at.screen, drafts.show(case, step, actor=who, of=of, run=run))
+            shown = _shown(at, drafts.show(case, step, actor=who, of=of, run=run))
             if of not in {None, who.id}:
                 at.screen.say("draft_others")
             return shown
@@ -60,25 +60,30 @@ def draft(
         return GOOD
 
 
-def _listed(screen: Screen, found: Sequence[Draft]) -> int:
+def _listed(at: Desk, found: Sequence[Draft]) -> int:
+    screen = at.screen
     screen.document({"drafts": [_json(one) for one in found]})
     if not found:
         screen.say("draft_none")
     for one in found:
-        screen.lines(_about(one, screen))
+        screen.lines(_about(one, at))
     return GOOD
 
 
-def _shown(screen: Screen, one: Draft) -> int:
+def _shown(at: Desk, one: Draft) -> int:
+    screen = at.screen
     screen.document(_json(one))
-    screen.lines(_about(one, screen))
+    screen.lines(_about(one, at))
     screen.lines(f"  {_visible(name)} = {_visible(value)}" for name, value in (one.form or {}).items())
     return GOOD
 
 
-def _about(one: Draft, screen: Screen) -> Iterator[str]:
+def _about(one: Draft, at: Desk) -> Iterator[str]:
     """Whose it is and until when, and whether the case has moved on from under it."""
-    yield screen.word("draft_line", step=one.trigger, case=one.case, who=one.actor, at=say_instant(one.at))
+    screen = at.screen
+    yield f"{short(at, one.identity)} " + screen.word(
+        "draft_line", step=one.trigger, case=one.case, who=one.actor, at=say_instant(one.at)
+    )
     yield "  " + screen.word("draft_until", expires=say_instant(one.expires))
     if one.moved:
         yield "  " + screen.word("draft_moved", version=one.version, now=one.now)
@@ -94,5 +99,6 @@ def _visible(value: object) -> str:
 
 def _json(one: Draft) -> dict[str, object]:
     """A draft as JSON values; half a character, which no JSON document can hold, becomes a question mark."""
-    whole = json.dumps({**asdict(one), "moved": one.moved}, ensure_ascii=False)
+    said = {**asdict(one), "moved": one.moved, "identity": plain_json(one.identity)}
+    whole = json.dumps(said, ensure_ascii=False)
     return orjson.loads(whole.encode("utf-8", "replace"))

@@ -6,6 +6,7 @@ from typing import Literal, NamedTuple, TypeAlias
 
 from stegvis.engine.engine import now_utc
 from stegvis.engine.instants import local_day
+from stegvis.engine.persons import IdentityView
 from stegvis.routines.errors import BadInput
 from stegvis.routines.library import Library
 from stegvis.routines.pictures.chart import chart
@@ -14,7 +15,7 @@ from stegvis.routines.pictures.mermaid import mermaid
 from stegvis.routines.pictures.page import page
 from stegvis.routines.pictures.svg import svg
 from stegvis.routines.rules import Rules
-from stegvis.routines.text import Lang
+from stegvis.routines.text import Lang, Text
 
 from .desk import actor, desk, library, screen
 from .options import ACTING, GOOD, Acting
@@ -29,6 +30,7 @@ class _Shown(NamedTuple):
     rules: Rules
     here: str | None = None
     closed: tuple[str, ...] = ()
+    identity: IdentityView | None = None
 
 
 def diagram(
@@ -52,7 +54,13 @@ def diagram(
         shown = _Shown(known, known.routine(routine or "", day))
     at = screen(acting)
     lines = list(_drawn(shown, drawn, day, at.lang))
-    digests = {"routine": shown.rules.id, "rules": shown.rules.digest, "guidance": shown.rules.guidance}
+    digests: dict[str, object] = {
+        "routine": shown.rules.id,
+        "rules": shown.rules.digest,
+        "guidance": shown.rules.guidance,
+    }
+    if shown.identity is not None:
+        digests["identity"] = shown.identity
     at.document({**digests, "as": drawn, "here": shown.here, "drawing": "\n".join(lines) + "\n"})
     if drawn == "text":
         at.lines(lines)
@@ -69,11 +77,17 @@ def _of_case(case: str, run: str | None, acting: Acting) -> _Shown:
         known = at.engine.files.library_for(stands)
         rules = known.by_digest[stands.runs[guide.run].rules]
         closed = tuple(one.trigger for one in guide.actions if not one.open)
-        return _Shown(known, rules, rules.spots[guide.state].origin, closed)
+        return _Shown(known, rules, rules.spots[guide.state].origin, closed, guide.identity)
 
 
 def _drawn(shown: _Shown, drawn: Drawing, day: date, lang: Lang) -> Iterator[str]:
     whole, law = chart(shown.library, shown.rules), shown.library.law
+    if shown.identity is not None:
+        # A drawing of a case is a view of the case: its title begins with the word, in every form it is drawn in.
+        first = shown.library.words[f"identity.short.{shown.identity.level}"]
+        whole = whole._replace(
+            title=Text(sv=f"{first('sv')} {whole.title('sv')}", en=f"{first('en')} {whole.title('en')}")
+        )
     if drawn == "text":
         yield from listing(whole, law, day, lang, here=shown.here)
     elif drawn == "mermaid":

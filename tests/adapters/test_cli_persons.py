@@ -79,7 +79,7 @@ def test_what_is_asked_for_is_shown_to_who_may_see_it(file: File, tmp_path: Path
     assert PLANTED in file.say("guide", case, "--reveal", "first.account", who=COUNSELLOR).out
     assert file.say("guide", case, "--reveal", "first.account", "--json", who=HEAD).codes == {
         "refused",
-        "not_available",
+        "no_such_answer",
     }
     assert file.say("channel", case, "p-1", "--form", channel(tmp_path), who=COUNSELLOR).exit == 0
     assert PLANTED in file.say("channel", case, "p-1", "--reveal", who=HEAD).out
@@ -95,12 +95,20 @@ def test_the_word_stands_first(file: File) -> None:
         ("contacts", case),
         ("channel", case, "p-1"),
         ("protected", case),
+        ("explain", case, "look"),
     ):
         first = file.say(*command, "--lang", "en", who=HEAD).out.splitlines()[0]
         assert first == "PROTECTED IDENTITY: NOT KNOWN. Treat as protected.", command
-    for command in (("due",), ("who", case)):
+    assert file.say("draft", case, "look", "--set", "wind=3", who=HEAD).exit == 0
+    drawn = ("diagram", "--case", case)
+    for command in (("due",), ("who", case), drawn, ("draft", case), ("draft", case, "look")):
         first = file.say(*command, "--lang", "en", who=HEAD).out.splitlines()[0]
         assert first.startswith("[NOT KNOWN WHETHER PROTECTED] "), command
+    for way in ("mermaid", "svg", "html"):
+        title = file.say(*drawn, "--drawn", way, "--lang", "en", who=HEAD).out.split("[NOT KNOWN WHETHER PROTECTED]")
+        assert len(title) > 1, way
+    assert file.say(*drawn, "--json", who=HEAD).json["identity"]["level"] == "unknown"
+    assert "PROTECTED" not in file.say("diagram", "lantern", "--lang", "en").out
     assert next(iter(file.say("due", "--json", who=HEAD).json["deadlines"]))["identity"]["level"] == "unknown"
 
 

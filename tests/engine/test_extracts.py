@@ -238,7 +238,7 @@ def test_who_may_not_read_an_answer_neither_decides_about_it_nor_makes_the_whole
             decide(world, one, "cargo.note")
         said.append(tuple(reason.code for reason in no.value.reasons))
         assert waits(world, one) == {}
-        with pytest.raises(Refused, match="reasons=not_available"):
+        with pytest.raises(Refused, match="reasons=not_all_readable"):
             world.engine.extract(one, party=PARTY, actor=WORKER)
         assert "Barnet" not in world.engine.extract(one, party=PARTY, actor=WORKER, partial=True).text()
     assert said[0] == said[1]

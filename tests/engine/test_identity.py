@@ -465,9 +465,9 @@ def test_who_may_not_be_shown_it_is_refused_with_who_may_and_learns_nothing() ->
     # the head teacher may reveal, and may not read that answer: the same as one that does not exist
     there = refused(lambda: world.engine.guide(case, actor=HEAD, reveal=["first.account"]))
     nowhere = refused(lambda: world.engine.case(case, actor=HEAD, reveal=["first.secret"]))
-    assert there == nowhere == {("not_available", None)}
+    assert there == nowhere == {("no_such_answer", None)}
     last = noted(world)[-1]
-    assert (last["type"], last["trg"], last["why"]) == ("transition.denied", "reveal", ["not_available"])
+    assert (last["type"], last["trg"], last["why"]) == ("transition.denied", "reveal", ["no_such_answer"])
     assert refused(lambda: world.engine.persons.channel(case, "p-1", actor=TEACHER, reveal=True)) == {
         ("no_reveal", None)
     }
