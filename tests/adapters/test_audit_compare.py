@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from stegvis.adapters.audit import verify
@@ -90,6 +90,9 @@ words = st.builds(Word, st.integers(-1, 7), st.sampled_from([0, 0, 0, 1, -1]), s
 
 @given(steps=st.lists(st.sampled_from("abc") | st.none() | words, max_size=14))
 @often(300)
+@example(steps=["a", *"bcabc", Word(BEHIND - 1, 0, wrong=False)])
+@example(steps=["a", *"bcabc", Word(BEHIND, 0, wrong=False)])
+@example(steps=["a", Word(-1, 0, wrong=False)])
 def test_the_first_false_word_on_the_cases_is_found(steps: list[str | Word | None]) -> None:
     rows: list[RecordRow] = []
     false: int | None = None
@@ -120,6 +123,19 @@ def test_the_first_false_word_on_the_cases_is_found(steps: list[str | Word | Non
 )
 def test_a_word_that_is_none_is_found(body: bytes) -> None:
     assert compare([row(0)._replace(body=body)], []).bad == ("heads_differ", 1, 1)
+
+
+def test_a_log_that_ends_too_early_is_told_from_one_that_was_changed() -> None:
+    was = [0, 1, 2, 3]
+    checkpoint, leaves = Checkpoint("log.example", 4, root(was)), [row(number).leaf for number in was]
+    for log, kept, bad in (
+        ([0, 1], leaves, ("log_short", 3, 3)),
+        ([0, 1], [], ("log_short", 1, 3)),
+        ([0, 3], leaves, ("record_differs", 2, 2)),
+        ([0, 3, 2, 3], leaves, ("record_differs", 2, 2)),
+        ([0, 3, 2, 3], [], ("record_differs", 1, 4)),
+    ):
+        assert compare(map(row, log), [checkpoint], kept).bad == bad
 
 
 def test_where_no_case_is_the_root_is_that_of_the_empty_tree() -> None:

@@ -76,7 +76,7 @@ def test_many_leaves_at_once_make_the_same_tree(size: int, more: int) -> None:
 
 @pytest.mark.parametrize(("size", "peaks"), [(-1, 0), (0, 1), (1, 0), (3, 1), (4, 2)])
 def test_a_frontier_of_another_size_than_its_peaks_is_refused(size: int, peaks: int) -> None:
-    with pytest.raises(ValueError, match="one peak for each bit"):
+    with pytest.raises(ValueError, match=r"^a frontier has one peak for each bit of its size$"):
         Frontier(size, LEAVES[:peaks])
 
 
