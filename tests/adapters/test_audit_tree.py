@@ -190,6 +190,12 @@ def test_a_proof_holds_for_no_other_place_and_no_size_of_another_shape(size: int
     assert included(LEAVES[index], size, size, proof, root) is False
 
 
+def test_the_place_after_the_only_leaf_is_not_in_the_tree() -> None:
+    (leaf,) = LEAVES[:1]
+    assert included(leaf, 0, 1, [], leaf)
+    assert not included(leaf, 1, 1, [], leaf)
+
+
 def _shape(index: int, size: int) -> list[bool]:
     """On which side each hash of the path stands, from the leaf up."""
     sides: list[bool] = []
