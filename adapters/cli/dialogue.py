@@ -344,7 +344,7 @@ class Dialogue:
                 raise _Back(self._kept())
             else:
                 lines = self.asides.key(self.case, text, step.shown, step.action) or [
-                    voice.word("not_a_choice", count=len(turns))
+                    voice.word("not_at_the_check", count=len(turns))
                 ]
 
     def _page(self, step: _Step, before: Lines, happened: datetime | None) -> tuple[list[str], Lines]:

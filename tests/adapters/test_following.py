@@ -62,6 +62,16 @@ def test_a_question_that_depends_on_another_comes_when_that_is_answered_and_goes
     assert run.state == "burning"
 
 
+def test_what_is_not_understood_at_the_check_says_what_can_be_written_there() -> None:
+    room = Room()
+    case = room.lantern()
+    script = Script(room, case, COUNSELLOR, ["look"], {**LOOK, "check": ["kanske", "99", "ja"]})
+    heard = hold(room.dialogue(case).talk(), script)
+    assert heard.text.count("Skriv ja, ett nummer mellan 0 och 5, eller en av bokstäverna.") == 2
+    (run,) = room.engine.case(case, actor=COUNSELLOR).runs.values()
+    assert run.state == "burning"
+
+
 def test_what_happens_next_is_said_before_the_choice_and_closed_ones_say_every_reason() -> None:
     room = Room()
     case = room.lantern()
