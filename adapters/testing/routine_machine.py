@@ -203,7 +203,9 @@ class RoutineMachine(Trial):
         ways = plain.ways(run.routine, run.state)
         assume(ways)
         way = ways[data.draw(st.sampled_from(list(ways)))]
-        actor = next(one for one in self.people if one.organisation == run.organisation)
+        mine = [one for one in self.people if one.organisation == run.organisation]
+        assume(mine)
+        actor = mine[0]
         version = self.witness.folded[f"{run.organisation}/{run.case}"].version
         before = self.witness.pictures()
         old = data.draw(st.sampled_from([version - 1, version + 1]))
@@ -220,7 +222,9 @@ class RoutineMachine(Trial):
         ways = plain.ways(run.routine, run.state)
         assume(ways)
         way = ways[data.draw(st.sampled_from(list(ways)))]
-        actor = next(one for one in self.people if one.organisation == run.organisation)
+        mine = [one for one in self.people if one.organisation == run.organisation]
+        assume(mine)
+        actor = mine[0]
         now, before = self.clock(), self.witness.pictures()
         future = data.draw(st.booleans())
         if not future:

@@ -28,8 +28,8 @@ PATIENCE: Final = 60.0
 
 PACED: Final = frozenset(
     {
-        "answer", "case_records", "cases", "commit", "deadlines", "delivered", "earlier", "head", "load", "log", "note",
-        "outbox", "replace_deadlines", "sent", "set_mark",
+        "answer", "case_heads", "case_records", "cases", "commit", "deadlines", "delivered", "earlier", "head", "load",
+        "log", "note", "outbox", "replace_deadlines", "sent", "set_mark",
     }
 )  # fmt: skip
 """Calls before which a worker lets go: those that read or change what another worker may change."""
