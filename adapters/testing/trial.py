@@ -86,8 +86,10 @@ class Trial(RuleBasedStateMachine):
         return f"k-{self.keys}"
 
     def setting(self, run: PlainRun) -> Setting:
-        staff = [actor.id for actor in self.people if actor.organisation == run.organisation]
         routine = run.routine
+        staff = [actor.id for actor in self.people if actor.organisation == run.organisation]
+        # A hand-off may have opened a run where nobody who is tried works; an answer names somebody all the same.
+        staff = staff or [actor.id for actor in self.people]
         return Setting(self.clock(), staff, PERSONS, self.limits.get(routine.routine, {}), ages_of(routine))
 
     def filled(self, data: st.DataObject, run: PlainRun, way: Way, *, sound: bool) -> tuple[Filled, dict[str, Value]]:

@@ -99,7 +99,7 @@ def test_whatever_the_order_it_is_as_if_one_command_came_after_the_other() -> No
 
 @pytest.mark.deep
 def test_ten_thousand_interleavings() -> None:
-    hold(int(10_000 * SCALE), chance=True)
+    hold(int(10_000 * SCALE), chance=SCALE >= 1)
 
 
 def test_it_is_so_on_a_file_that_each_has_opened() -> None:
@@ -113,13 +113,13 @@ def test_it_is_so_for_processes_of_which_one_is_killed() -> None:
 
 @pytest.mark.deep
 def test_interleavings_on_a_file() -> None:
-    hold(max(1, int(200 * SCALE)), tried=in_a_file, chance=True)
+    hold(max(1, int(200 * SCALE)), tried=in_a_file, chance=SCALE >= 1)
 
 
 @forks
 @pytest.mark.deep
 def test_interleavings_of_processes_of_which_one_is_killed() -> None:
-    hold(max(1, int(200 * SCALE)), tried=in_processes, plans=plans(kills=True), chance=True)
+    hold(max(1, int(200 * SCALE)), tried=in_processes, plans=plans(kills=True), chance=SCALE >= 1)
 
 
 # ---- it finds faults

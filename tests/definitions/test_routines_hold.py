@@ -49,4 +49,4 @@ def test_the_routine_holds(name: str) -> None:
 def test_the_routine_holds_for_long(name: str) -> None:
     routines = TOGETHER[name]
     machine = routine_machine(shipped(), *routines, opens=routines[:1])
-    hold(machine, examples=max(5, int(200 * SCALE)), steps=40, chance=True)
+    hold(machine, examples=max(5, int(200 * SCALE)), steps=40, chance=SCALE >= 1)
