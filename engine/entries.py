@@ -17,7 +17,8 @@ from .identity import field_of
 from .instants import local_day, moment_of
 from .past import recorded
 from .reasons import step_title
-from .replay import Judged, LibraryThen, Step
+from .recall import LibraryThen
+from .replay import Judged, Step
 from .values import Case, DueChange, Event, Facts, Head, Reason, Run
 
 _OPENINGS: Final = frozenset({"case.open", "run.open"})

@@ -1,29 +1,28 @@
 """Replay: read a case's log again, check that it hangs together, and judge every step anew.
 
 ``rejudge`` needs the payloads and says of each record whether it was *reproduced* (the same command gives the same
-event), *attested* (it rests on what another organisation said, which nobody here can work out again), *undecidable*
-(what it rests on is sealed or erased) or *divergent*, and how.
+event), *attested* (it rests on what another organisation said, whose log is not at hand), *undecidable* (what it rests
+on is sealed or erased) or *divergent*, and how. What another organisation said is held against its own log, where that
+is at hand (``crossing.py``).
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date
 from typing import Any, Final, Literal, NamedTuple, TypeAlias, cast
 
 from stegvis.routines.errors import StegvisError
 from stegvis.routines.library import Library
 from stegvis.routines.ondemand import laid_over
-from stegvis.routines.rules import Move, Rules
+from stegvis.routines.rules import Rules
 from stegvis.routines.text import Text
 
-from .decide import decide, rules_of
+from .decide import decide
 from .evolve import evolve
-from .handoffs import protected_fact
 from .identity import HANDED
-from .instants import day_at, moment_of
+from .instants import moment_of
 from .persons import IdentityView
+from .recall import LibraryThen, actor_of, came, decided, form_of
 from .values import (
-    Actor,
     Case,
     Command,
     Denied,
@@ -126,21 +125,29 @@ class Judged(NamedTuple):
 
 
 _UNDECIDABLE: Final = Judged("undecidable")
-LibraryThen: TypeAlias = Callable[[Head], Library]
-"""Answers the library, with the rules and the law that a record names."""
+SenderSaid: TypeAlias = Callable[[HandOffHead], Sequence[Message] | None]
+"""Answers what its sender's log says was sent as a hand-off: nothing, or one message; None where that log is not at
+hand, or keeps it sealed."""
 
 
-def rejudge(library: LibraryThen, events: Sequence[Event]) -> Iterator[tuple[Verdict, str | None]]:
+def nobody_asked(_: HandOffHead) -> None:
+    """The logs of other organisations are not at hand."""
+
+
+def rejudge(
+    library: LibraryThen, events: Sequence[Event], sent: SenderSaid = nobody_asked
+) -> Iterator[tuple[Verdict, str | None]]:
     """The verdict on each event of a case, and how it diverges. Arguments as for ``retrace``."""
-    return ((one.verdict, one.kind) for one in retrace(library, events))
+    return ((one.verdict, one.kind) for one in retrace(library, events, sent))
 
 
-def retrace(library: LibraryThen, events: Sequence[Event]) -> Iterator[Judged]:
+def retrace(library: LibraryThen, events: Sequence[Event], sent: SenderSaid = nobody_asked) -> Iterator[Judged]:
     """Judge each event of a case anew, from the first, under the rules and the law of its own day.
 
     Args:
         library: answers the library as it was when a record was made; raises StegvisError where it is not kept.
         events: the case's events in order; a body of None is sealed or erased.
+        sent: answers what the sender of a hand-off logged.
     """
     case: Case | None = None
     blind: set[str] = set()
@@ -164,6 +171,8 @@ def retrace(library: LibraryThen, events: Sequence[Event]) -> Iterator[Judged]:
             # What a step begins is opened before the step itself, and neither rests on the other.
             laws = frozenset(one.head["law"] for one in events[max(0, number - 1) : number + 2])
             judged = _judged(library, before if begun == run else case, event, laws)
+            if judged.verdict != "divergent":
+                judged = _as_sent(library, case, event, sent) or judged
         yield _timed(case, event) or _swapped(case, event) or judged
         before, begun = case, event.head.get("begun")
         case = evolve(case, event)
@@ -189,31 +198,38 @@ def _judged(library: LibraryThen, case: Case | None, event: Event, laws: frozens
     return found
 
 
-def _anew(library: LibraryThen, case: Case | None, event: Event) -> Judged:
+def _as_sent(library: LibraryThen, case: Case | None, event: Event, sent: SenderSaid) -> Judged | None:
+    """What came from another organisation, by what its own log says that it sent; None where that says nothing."""
+    hof = came(event.head)
+    if hof is None:
+        return None
+    try:
+        messages = sent(hof)
+    except StegvisError:
+        messages = ()  # what its sender cannot have done has not been sent
+    if messages is None:
+        return None
+    if not messages:
+        return Judged("divergent", "not_sent")
+    again = _anew(library, case, event, messages[0])
+    return again._replace(kind="not_as_sent") if again.verdict == "divergent" else again
+
+
+def _anew(library: LibraryThen, case: Case | None, event: Event, sent: Message | None = None) -> Judged:
+    """An event judged anew; by what is known to have been ``sent``, or by what the event itself says came."""
     head = event.head
     try:
-        then = library(head)
-        _cited(then, head)
-        command, actor = _command(then, case, event)
-        decision = decide(then, case, command, actor, moment_of(head["at"]))
+        decision = decided(library, case, event, sent)
     except StegvisError as error:
         return Judged("divergent", error.reason)
     if isinstance(decision, Denied):
         return Judged("divergent", decision.reasons[0].code, decision.reasons)
     same = (one for one in decision.events if one.head["run"] == head["run"] and one.head["type"] == head["type"])
-    return _compared(next(same, None), event)
-
-
-def _cited(library: Library, head: Head) -> None:
-    """Look at whether the law that a record names had those bases on that day.
-
-    Raises:
-        NoLaw: ``law_unknown``, ``law_not_in_force``.
-    """
-    if "hof" in head and head["hof"]["dir"] != "sent":
-        return  # what another organisation rested on is for its own log to prove
-    for basis in head.get("basis", ()):
-        library.law.at(basis, date.fromisoformat(day_at(head["at"])))
+    again = next(same, None)
+    judged = _compared(again, event)
+    if sent is None or again is None or judged.verdict == "divergent":
+        return judged
+    return judged._replace(verdict="reproduced" if again.head.get("why") == head.get("why") else "divergent")
 
 
 def _by_another_law(library: LibraryThen, case: Case | None, event: Event, laws: frozenset[str]) -> bool:
@@ -259,105 +275,6 @@ def _guards(guards: Sequence[Mapping[str, str]] | None) -> list[tuple[str | None
     return [tuple(guard.get(name) for name in ("id", "ver", "out", "by")) for guard in guards or ()]
 
 
-def _actor(head: Head) -> Actor:
-    """The actor as far as the step needed them, as the host vouched for them then."""
-    powers = {head["dlg"]} if "dlg" in head else set[str]()
-    entered = head.get("acc")
-    oversaw = {entered["role"]} if entered is not None and "role" in entered else set[str]()
-    stepped = {guard["by"] for guard in head.get("guards", ()) if "by" in guard}
-    return Actor(
-        head["actor"],
-        roles={head["role"], *stepped, *oversaw},
-        unit=head["unit"],
-        organisation=head["org"],
-        delegations=powers,
-        qualified=head.get("qual", False) or (entered is not None and entered.get("qual", False)),
-    )
-
-
-def _command(library: Library, case: Case | None, event: Event) -> tuple[Command, Actor]:
-    """The command that an event answers, put together again from what was logged."""
-    head, body = event.head, event.body or {}
-    facts = cast("Facts", body.get("facts", {}))
-    actor = _actor(head)
-    common: dict[str, Any] = {
-        "run": head["run"],
-        "happened": head["hap"],
-        "overrides": body.get("overrides", {}),
-        "outside": body.get("outside", {}),
-        "fresh": head["hof"]["id"] if "hof" in head else None,
-        "case": head.get("case", ""),
-    }
-    match head["type"]:
-        case "case.open" | "run.open":
-            received = head.get("hof")
-            message = (
-                _message(head, received, facts) if received is not None and received["dir"] == "received" else None
-            )
-            kind: Any = "receive" if message is not None else "open"
-            return Command(
-                kind=kind,
-                trigger=head["rtn"],
-                form=_form(facts),
-                person=head.get("person"),
-                message=message,
-                begun=head.get("begun"),
-                **common,
-            ), actor
-        case "correction":
-            return Command(
-                kind="correct",
-                trigger="correct",
-                form=facts,
-                reason=cast("str", body.get("reason")),
-                corrects=dict.fromkeys(facts, head.get("corr", "")),
-                **common,
-            ), actor
-        case "handoff.answered":
-            hof = head.get("hof")
-            message = _message(head, hof, facts) if hof is not None else None
-            if message is not None and (HANDED in facts or protected_fact(library.by_digest[head["def"]]) in facts):
-                message = message._replace(protected_identity="yes")
-            return Command(kind="answered", trigger="answered", message=message, **common), actor
-        case "case.change":
-            said = {**facts, **cast("Mapping[str, object]", head.get("set", {}))}
-            reason = cast("str | None", body.get("reason"))
-            return Command(kind="case", trigger=head.get("trg", ""), form=said, reason=reason, **common), actor
-        case "deadline":
-            return Command(kind="tick", trigger="tick", **common), actor
-        case _:
-            move = _move(library, case, head)
-            form = {} if move is None or move.kind == "approve" else _form(facts)
-            return Command(kind="take", trigger=head.get("trg", ""), form=form, **common), actor
-
-
-def _move(library: Library, case: Case | None, head: Head) -> Move | None:
-    run = case.runs.get(head["run"]) if case is not None else None
-    return rules_of(library, run).move(run.state, head.get("trg", "")) if run is not None else None
-
-
-def _form(facts: Facts) -> dict[str, object]:
-    return {
-        name.partition(".")[2]: value for name, value in facts.items() if not name.startswith(("handed.", "status."))
-    }
-
-
-def _message(head: Head, hof: HandOffHead, facts: Facts) -> Message:
-    return Message(
-        id=hof["id"],
-        kind=cast("Any", hof["kind"]),
-        sender=hof["org"],
-        receiver=head["org"],
-        basis=head.get("basis", ["none"])[0],
-        at=hof.get("at", head["at"]),
-        protected_identity="unknown",
-        routine=head["rtn"],
-        about=hof.get("about"),
-        status=hof.get("status"),
-        facts=facts,
-    )
-
-
 def _acute(
     library: LibraryThen, case: Case | None, event: Event, following: Event | None
 ) -> tuple[Judged, Judged | None]:
@@ -371,7 +288,7 @@ def _acute(
         kind="take",
         run=head["run"],
         trigger="acute",
-        form=_form(cast("Facts", following.body.get("facts", {}))),
+        form=form_of(cast("Facts", following.body.get("facts", {}))),
         happened=head["hap"],
         case=case.id if case is not None else "",
         fresh=opened["run"],
@@ -383,7 +300,7 @@ def _acute(
             versions=laid_over(then.versions, {opened["rtn"]: beside.versions[opened["rtn"]]}),
             by_digest=laid_over(then.by_digest, beside.by_digest),
         )
-        decision = decide(both, case, command, _actor(head), moment_of(head["at"]))
+        decision = decide(both, case, command, actor_of(head), moment_of(head["at"]))
     except StegvisError as error:
         unjudged = Judged("divergent", error.reason)
         return unjudged, unjudged

@@ -13,9 +13,11 @@ from stegvis.routines.orders import HOLDER
 from stegvis.routines.rules import Rules
 
 from .corrections import OPENINGS, Correction, corrections
+from .crossing import messages_in
 from .desk import Desk, Seen
 from .entries import Judging, entries, refusal
 from .evolve import fold
+from .files import Files
 from .guide import changes
 from .history import Difference, History, Later, Limit, Reader, Refusal, Standing, difference, limits, stood
 from .identity import identity_of, sight
@@ -26,7 +28,7 @@ from .person_desk import Persons
 from .ports import RecordRow
 from .replay import Judged, Replay, Step, retrace, step_of
 from .screens import Screens, looked
-from .values import Actor, Event
+from .values import Actor, Event, HandOffHead, Message
 from .verify import Place, verify_case
 
 
@@ -95,7 +97,7 @@ class Retelling:
         place = Place(files.store, library, files.keys, actor.organisation, files.origin(actor.organisation))
         faults = [(fault.place, fault.code) for fault in verify_case(place, case)]
         rows, events = self.readable(actor.organisation, case)
-        judged = list(retrace(files.library_then, events))
+        judged = list(retrace(files.library_then, events, _Senders(files, self.readable)))
         # Who reads the log alone is not told what stood in the answers.
         mended = self.corrections(actor, case) if seen.ground.on != "auditor" else ()
         told = changes(library, mended, sight(identity_of(library, seen.case)))
@@ -174,6 +176,28 @@ class Retelling:
                 except ValueError:
                     continue
         return found
+
+
+class _Senders:
+    """What the logs of other organisations say that they sent, where those logs are in this store.
+
+    Nobody is shown any of it: it decides whether what came is what was sent, of what the receiver knows already.
+    """
+
+    def __init__(self, files: Files, readable: Callable[[str, str], tuple[list[RecordRow], list[Event]]]) -> None:
+        self._files, self._readable = files, readable
+        self._read: dict[tuple[str, str], list[Event]] = {}
+
+    def __call__(self, hof: HandOffHead) -> Sequence[Message] | None:
+        files, sender = self._files, hof["org"]
+        if files.is_elsewhere(sender) or next(iter(files.store.cases(sender)), None) is None:
+            return None
+        row = files.store.sent(sender, hof["id"])
+        if row is None:
+            return ()
+        if (place := (sender, row.case)) not in self._read:
+            self._read[place] = self._readable(*place)[1]
+        return messages_in(files.library_then, self._read[place], hof, self)
 
 
 class _Teller:

@@ -23,7 +23,7 @@ from .history import Screened
 from .instants import moment_of
 from .judge import may_see
 from .powers import ORDER as DELEGATION
-from .replay import LibraryThen
+from .recall import LibraryThen
 from .values import Actor, Case, Command, Event, Head, Run
 
 

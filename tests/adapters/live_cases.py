@@ -46,13 +46,16 @@ def freeze(folder: Path) -> None:
 
 
 def thaw(version: str, file: Path) -> dict[str, list[list[str | None]]]:
-    """Put a frozen database there, with its keys; answers what replaying each case said."""
+    """Put a frozen database there, with its keys; answers what replaying each case said.
+
+    What was only attested then is held against the sender's log now, which lies in the same file.
+    """
     _unlock(file)
     for name, path in ((f"{version}.sql", file), (f"{version}.keys.sql", beside(file).keys)):
         path.touch(0o600)
         with closing(sqlite3.connect(path)) as db:
             db.executescript((FROZEN / name).read_text("utf-8"))
-    return json.loads((FROZEN / f"{version}.json").read_text("utf-8"))
+    return json.loads((FROZEN / f"{version}.json").read_text("utf-8").replace('"attested"', '"reproduced"'))
 
 
 def replayed(player: Player) -> dict[str, list[list[str | None]]]:

@@ -145,7 +145,7 @@ def test_a_hand_off_is_delivered_answered_and_proved(file: File, reported: tuple
 
     replay = file.say("replay", case, "--json", who=COUNSELLOR)
     assert (replay.exit, replay.json["sound"]) == (0, True)
-    assert {one["verdict"] for one in replay.json["steps"]} == {"reproduced", "attested"}
+    assert {one["verdict"] for one in replay.json["steps"]} == {"reproduced"}
     assert "återskapat" in file.say("replay", case, who=COUNSELLOR).out
     verify = file.say("verify", "--json")
     assert verify.json == {

@@ -231,10 +231,8 @@ def held(path: Path) -> Counter[str]:
 
 
 def judged(counts: Counter[str]) -> None:
-    """Nothing diverges; of what is ours to judge, at least 95 in 100 steps are reproduced, and so are the screens."""
-    ours = counts["steps"] - counts["verdict attested"]
-    assert counts["verdict divergent"] == 0
-    assert counts["verdict reproduced"] >= 0.95 * ours
+    """Every step is reproduced, and of the screens at least 95 in 100."""
+    assert counts["verdict reproduced"] == counts["steps"]
     shown = counts["screen same"] + counts["screen another"]
     assert counts["screen same"] >= 0.95 * shown
 

@@ -39,6 +39,8 @@ def test_a_report_reaches_another_store_through_a_folder_and_its_receipt_comes_b
     for name, case in ((SCHOOL, lantern), (SOCIAL, watch)):
         assert town[name].engine.verify(name) == []
         steps = town[name].engine.replay(case, actor=KURATOR if name == SCHOOL else INTAKE).steps
+        # Neither has the other's log: a receipt is what the other said, and no more.
+        assert [one.type for one in steps if one.verdict != "reproduced"] == ["handoff.answered"] * (name == SCHOOL)
         assert {one.verdict for one in steps} <= {"reproduced", "attested"}
 
 

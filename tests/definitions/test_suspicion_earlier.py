@@ -75,7 +75,7 @@ def test_a_run_in_the_middle_goes_on_under_its_own_rules_to_the_end(story: Story
     assert story.run().rules == first
     replay = story.engine.replay(story.id, actor=AUDITOR)
     assert replay.sound
-    assert {step.verdict for step in replay.steps} <= {"reproduced", "attested"}
+    assert {step.verdict for step in replay.steps} == {"reproduced"}
     assert story.engine.verify(SCHOOL) == []
 
 
