@@ -378,13 +378,14 @@ class Engine:
         """
         return self._oversight.sample(actor, count=count, seed=seed, since=since)
 
-    def take_out(self, what: str, make: Callable[[], str], *, actor: Actor) -> str:
+    def take_out(self, what: str, make: Callable[[], str], *, actor: Actor, case: str | None = None) -> str:
         """Let an auditor take the organisation's log out of the system; noted with its digest before anybody has it.
 
         Args:
             what: kind of what is made, as a code.
             make: makes it where nobody sees it yet, and answers its SHA-256.
             actor: who takes it out.
+            case: the case that it is of, where it is of one alone; ``make`` raises when there is no such case.
 
         Returns:
             The digest, once it is noted.
@@ -392,7 +393,7 @@ class Engine:
         Raises:
             Refused: ``role``; nothing was made. StoreError: it is not noted, and must not be handed over.
         """
-        return self._oversight.take_out(what, make, actor)
+        return self._oversight.take_out(what, make, actor, case)
 
     def openings(self, *, actor: Actor, reveal: bool = False) -> list[Announced]:
         """The opened glass that somebody in the actor's place is still to look at, each with its reason.

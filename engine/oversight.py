@@ -173,13 +173,13 @@ class Oversight:
         desk.looks("sample", dict.fromkeys(one.case for one in chosen if one.case is not None), actor, now, smp=drew)
         return Sample(seed, upto, first, len(found), tuple(self._known(actor, chosen)))
 
-    def take_out(self, what: str, make: Callable[[], str], actor: Actor) -> str:
+    def take_out(self, what: str, make: Callable[[], str], actor: Actor, case: str | None) -> str:
         self.desk.vouched(actor)
         rules = self.files.library.access(actor.organisation)
         # Where cases are open to all of the organisation, the log as a whole still is not.
-        self._only(rules.audits if rules is not None else (AUDITOR,), actor, what)
+        self._only(rules.audits if rules is not None else (AUDITOR,), actor, what, case)
         made = make()
-        self.desk.note(actor, "export", self.files.clock(), trg=what, seen=made)
+        self.desk.note(actor, "export", self.files.clock(), case=case, trg=what, seen=made)
         return made
 
     def openings(self, actor: Actor, *, reveal: bool = False) -> list[Announced]:

@@ -208,10 +208,7 @@ class AuditLog:
             NotFound: ``unknown_record``; ``not_signed_yet``: it is newer than the checkpoint. ``no_checkpoint``.
             Broken: ``signed_other``: what was signed is not what stands there.
         """
-        try:
-            note = read_note((self.folder / "checkpoint").read_bytes())
-        except OSError:
-            raise NotFound("no_checkpoint") from None
+        note = self._newest()
         checkpoint = read_checkpoint(note.text)
         tree, place = Tree(), None
         for _, row in islice(self._log(0), checkpoint.size):
@@ -224,6 +221,21 @@ class AuditLog:
         if len(tree) < checkpoint.size or tree.root(checkpoint.size) != checkpoint.root:
             raise Broken("signed_other", size=checkpoint.size)
         return Proof(place, tuple(tree.inclusion(place, checkpoint.size)), note)
+
+    def signed(self) -> Iterator[RecordRow]:
+        """The records that the latest checkpoint speaks of, in order, as they are now.
+
+        Raises:
+            NotFound: ``no_checkpoint``.
+        """
+        size = read_checkpoint(self._newest().text).size
+        return (row for _, row in islice(self._log(0), size))
+
+    def _newest(self) -> Note:
+        try:
+            return read_note((self.folder / "checkpoint").read_bytes())
+        except OSError:
+            raise NotFound("no_checkpoint") from None
 
 
 def _unmet(note: Note, policy: Policy | None) -> str | None:

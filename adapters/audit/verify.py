@@ -20,7 +20,8 @@ from .note import Checkpoint
 from .tree import Frontier
 
 CASE_HEADS: Final = "case.heads"
-_MARK: Final = b'"type":"case.heads"'
+CASE_MARK: Final = b'"type":"case.heads"'
+"""What stands in the bytes of every record that says where the cases stand."""
 
 BLOCK: Final = 1000
 """Records that are hashed at a time."""
@@ -126,7 +127,7 @@ class CaseHeads:
             self._before.append((index, row.case, self._cases.get(row.case)))
             self._cases[row.case] = (row.cseq, leaf)
             return True
-        return _MARK not in row.body or self._holds(index, row.body)
+        return CASE_MARK not in row.body or self._holds(index, row.body)
 
     def _holds(self, index: int, body: bytes) -> bool:
         try:

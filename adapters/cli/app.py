@@ -51,6 +51,7 @@ COMMANDS: Final = {
     "checkpoint": "auditing:checkpoint",
     "receipt": "auditing:receipt",
     "bundle": "exporting:bundle",
+    "prove": "exporting:prove",
     "export": "exporting:export",
     "check": "checking:check",
     "diagram": "drawing:diagram",

@@ -1,4 +1,4 @@
-"""The commands with which an auditor takes the log out: the audit bundle, and files for other programs."""
+"""The commands with which an auditor takes the log out: the audit bundle, one case whole, files for other programs."""
 
 from functools import partial
 from pathlib import Path
@@ -34,6 +34,20 @@ def bundle(
         _, size, root = made.checkpoint
         at.screen.document({"size": size, "root": root.hex(), "digest": made.digest, "masked": masked})
         at.screen.say("bundled", organisation=at.called(who.organisation), size=size, digest=made.digest)
+        return GOOD
+
+
+def prove(case: str, file: Path, /, *, audit: Path | None = None, acting: Acting = ACTING) -> int:
+    """Put one case into a file with the proof that none of its records is missing."""
+    from ..audit.whole import write_case  # noqa: PLC0415 - as above
+
+    with desk(acting) as at:
+        who = actor(acting, at.library)
+        taken = partial(at.engine.take_out, "case", actor=who, case=case)
+        made, digest = write_case(audit_log(at, who.organisation, audit), case, file, taken)
+        newer = len(made.records) - made.count
+        at.screen.document({"case": made.case, "proved": made.count, "newer": newer, "digest": digest})
+        at.screen.say("proved_case", count=made.count, newer=newer, digest=digest)
         return GOOD
 
 

@@ -11,12 +11,12 @@ from stegvis.engine.ports import RecordRow
 from stegvis.engine.replay import Replay, Step, Verdict
 from stegvis.engine.saying import say_instant
 from stegvis.engine.verify import Fault, verify_log
-from stegvis.routines.errors import NotProved
+from stegvis.routines.errors import BadInput, NotProved
 from stegvis.routines.text import Text
 
-from .auditing import audit_log, check_receipt, checkpoints_of, policy_of
-from .desk import Desk, desk
-from .options import GOOD, KEPT, NO, Kept
+from .auditing import audit_log, check_receipt, checkpoints_of, contents, policy_of
+from .desk import Desk, desk, screen
+from .options import GOOD, KEPT, NO, Kept, Shown
 from .screen import Screen, shipped_words
 
 if TYPE_CHECKING:
@@ -89,12 +89,15 @@ def verify(
     audit: Path | None = None,
     receipt: Path | None = None,
     record: Path | None = None,
+    case: Path | None = None,
     without_keys: bool = False,
     kept: Kept = KEPT,
 ) -> int:
     """Check that all that is stored hangs together, and is what checkpoints kept elsewhere say it was."""
     if receipt is not None:
         return check_receipt(receipt, record, policy, kept)
+    if case is not None:
+        return check_case(case, policy, kept)
     with desk(kept, keyless=without_keys) as at:
         known = checkpoints_of(at, checkpoint, policy_of(policy)) if checkpoint else {}
         names = [*dict.fromkeys((*at.organisations(organisation), *(() if organisation else known)))]
@@ -113,6 +116,33 @@ def verify(
         at.screen.document(verify_json(found, compared))
         at.screen.lines(verify_lines(found, at, compared))
         return GOOD if sound(found, compared) else NO
+
+
+def check_case(case: Path, policy: Path | None, shown: Shown) -> int:
+    """See whether a case in a file is whole; no database is opened.
+
+    Raises:
+        BadInput: ``policy_missing``, ``not_a_case_file``. NotFound: ``no_such_file``.
+        As :meth:`stegvis.adapters.audit.whole.CaseFile.check`.
+    """
+    from ..audit.whole import read_case  # noqa: PLC0415 - loaded when it is needed
+
+    trusted = policy_of(policy)
+    if trusted is None:
+        raise BadInput("policy_missing")
+    found = read_case(contents(case)).check(trusted)
+    on, bad = screen(shown), found.bad
+    on.document({**found._asdict(), "bad": bad._asdict() if bad is not None else None})
+    at = say_instant(found.at)
+    if bad is None:
+        on.say("case_whole", at=at, count=found.proved, origin=found.origin, size=found.size)
+        on.say("case_newer", count=found.newer)
+        return GOOD
+    on.say("case_not_whole", at=at, origin=found.origin, size=found.size)
+    on.line(fault_line(Fault(bad.code, None, bad.place), on))
+    if bad.code != "case_line_foreign" and bad.place < found.proved:
+        on.say("case_known", first=bad.place + 1, last=found.proved)
+    return NO
 
 
 def against(at: Desk, organisation: str, checkpoints: Sequence["Checkpoint"], audit: Path | None) -> "Compared":

@@ -1,7 +1,9 @@
 """checkpoint, verify --checkpoint and receipt: what they answer, and with which exit status."""
 
+import json
 import sqlite3
 from contextlib import closing
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -261,3 +263,43 @@ def test_an_auditor_takes_a_bundle_and_nobody_else_does(file: File, tmp_path: Pa
     assert verified(tmp_path / "masked", "--masked").exit == 0
     for path in tmp_path.glob("ma*/**/*"):
         assert path.is_dir() or PLANTED.encode() not in path.read_bytes()
+
+
+def test_one_case_is_given_out_with_proof_that_it_is_whole(file: File, tmp_path: Path) -> None:
+    case = file.open()
+    none = file.say("prove", case, tmp_path / "early", "--json", who=AUDITOR)
+    assert (none.exit, none.codes) == (2, {"no_checkpoint"})
+    size = signed(file)["size"]
+    refused = file.say("prove", case, tmp_path / "case", "--json", who=COUNSELLOR)
+    assert (refused.exit, refused.codes) == (1, {"refused", "role"})
+    said = file.say("prove", case, tmp_path / "case", "--json", who=AUDITOR)
+    assert (said.exit, said.json["proved"], said.json["newer"]) == (0, 1, 0)
+    noted = json.loads(records(file)[-1][1])
+    assert (noted["type"], noted["trg"], noted["case"]) == ("export", "case", case)
+    assert noted["seen"] == said.json["digest"] == sha256((tmp_path / "case").read_bytes()).hexdigest()
+    again = file.say("prove", case, tmp_path / "case", "--json", who=AUDITOR)
+    assert (again.exit, again.codes) == (2, {"file_exists"})
+    unknown = file.say("prove", PLANTED, tmp_path / "other", "--json", who=AUDITOR)
+    assert (unknown.exit, unknown.codes) == (2, {"no_heads_yet"})
+    assert PLANTED not in unknown.out
+    assert not any(PLANTED.encode() in body for _, body in records(file))
+    assert not any((tmp_path / name).exists() for name in ("early", "other"))
+
+    (tmp_path / "policy").write_bytes((folder(file) / "policy").read_bytes())
+    nowhere = ("--policy", str(tmp_path / "policy"), "--db", str(tmp_path / "none.db"))
+    found = say("verify", "--case", tmp_path / "case", *nowhere, "--json")
+    assert (found.exit, found.json["proved"], found.json["newer"], found.json["bad"]) == (0, 1, 0, None)
+    assert (found.json["case"], found.json["size"], found.json["origin"]) == (case, size, "kommun.example/skola")
+    assert not (tmp_path / "none.db").exists()
+    shown = say("verify", "--case", tmp_path / "case", *nowhere, "--lang", "en")
+    assert shown.out.startswith("The case is complete up to ")
+
+    whole = json.loads((tmp_path / "case").read_bytes())
+    (tmp_path / "less").write_text(json.dumps({**whole, "records": []}))
+    found = say("verify", "--case", tmp_path / "less", *nowhere, "--json")
+    assert (found.exit, found.json["bad"]) == (1, {"code": "case_record_missing", "place": 1})
+    shown = say("verify", "--case", tmp_path / "less", *nowhere, "--lang", "en")
+    assert (shown.exit, shown.out.startswith("THE CASE IS NOT WHAT IT WAS ON ")) == (1, True)
+    assert "[case_record_missing]" in shown.out
+    assert say("verify", "--case", tmp_path / "case", "--json").codes == {"policy_missing"}
+    assert say("verify", "--case", tmp_path / "policy", *nowhere, "--json").codes == {"not_a_case_file"}
