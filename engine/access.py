@@ -146,6 +146,11 @@ def _near(rules: AccessRules, case: Case, actor: Actor) -> bool:
     return any(_within(rules, run, actor) for run in case.runs.values())
 
 
+def biased(case: Case, who: str) -> bool:
+    """Whether somebody has a conflict of interest in the case (jäv, FL 16-18 §§), whoever said so."""
+    return case.access.bias.get(who, ("", ""))[0] == "conflict"
+
+
 def stands_in(case: Case, actor: Actor, at: str) -> bool:
     """Whether the actor stands in for the holder that day (ersättare)."""
     days = case.access.stand_ins.get(actor.id)

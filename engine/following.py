@@ -14,7 +14,7 @@ from stegvis.routines.model import EVERYONE
 from stegvis.routines.rules import Move, Rules
 from stegvis.routines.text import Text
 
-from .access import Ground
+from .access import Ground, biased
 from .asking import Ask, asking
 from .decide import rules_of
 from .desk import Desk
@@ -132,6 +132,7 @@ class Task:
         waiting: for whom it waits, if it does.
         what, due: the next deadline, UTC text; None where there is none.
         holder: who has it; None while nobody does.
+        biased: whether whoever has it must not handle it (jäv): it waits for somebody else to be given it.
     """
 
     group: Group
@@ -144,6 +145,7 @@ class Task:
     what: Text | None
     due: str | None
     holder: str | None
+    biased: bool
 
 
 class Following:
@@ -229,7 +231,7 @@ class Following:
                 found += [
                     _task(library, rules_of(library, run), held.case, run, actor, now)
                     for run in held.case.runs.values()
-                    if run.ended is None and _concerns(library, run, ground, actor)
+                    if run.ended is None and _concerns(library, held.case, run, ground, actor)
                 ]
         shown = {one.case: grounds[one.case] for one in found}
         self._desk.looks("tasks", shown, actor, now)
@@ -248,10 +250,12 @@ def _happened(library: Library, rules: Rules, head: Mapping[str, object]) -> Tex
     return library.words[f"following.way.{code}"]
 
 
-def _concerns(library: Library, run: Run, ground: Ground, actor: Actor) -> bool:
+def _concerns(library: Library, case: Case, run: Run, ground: Ground, actor: Actor) -> bool:
     """Whether a run is the actor's to do something about, beside that they may see it."""
     if run.holder == actor.id or ground.on == "stand_in" or _approves(library, run, actor):
         return True
+    if ground.on == "overseer" and biased(case, run.holder or run.opener):
+        return True  # whoever had it is kept out of it, and else nobody would see its deadlines
     rules = rules_of(library, run)
     part = EVERYONE in rules.roles or bool(rules.roles & actor.roles)
     return run.holder is None and (run.opener == actor.id or (ground.on in {"unit", "everybody"} and part))
@@ -295,4 +299,5 @@ def _task(library: Library, rules: Rules, case: Case, run: Run, actor: Actor, no
         what=rules.routine.deadlines[name].title if name is not None else None,
         due=due,
         holder=run.holder,
+        biased=biased(case, run.holder or run.opener),
     )

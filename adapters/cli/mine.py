@@ -43,6 +43,8 @@ def _lines(at: Desk, one: Task, number: int, me: str) -> Iterator[str]:
         yield "     " + at.screen.word("list.due", what=one.what, when=when, left=say_left(one.due, now, words))
     if one.waiting is not None:
         yield "     " + at.screen.word("list.waiting_for", party=one.waiting)
+    if one.biased:
+        yield "     " + at.screen.word("list.biased")
     if one.holder is None:
         yield "     " + at.screen.word("list.nobody")
     elif one.holder != me:

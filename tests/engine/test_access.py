@@ -183,6 +183,35 @@ def test_who_declares_a_conflict_is_out_from_then_on_whatever_the_ground(world: 
     assert world.engine.replay(case, actor=HOLDER).sound
 
 
+@pytest.mark.parametrize("who", [HOLDER, BOSS])
+def test_a_case_whose_holder_is_biased_stands_on_the_list_of_who_can_give_it_to_another(
+    world: World, who: Actor
+) -> None:
+    """Found by trying: nobody had it on a list, and nobody would have seen its deadlines."""
+    case = assigned(world)
+
+    def listed(actor: Actor) -> list[tuple[str, str | None, bool]]:
+        return [(one.case, one.holder, one.biased) for one in world.engine.following.tasks(actor=actor)]
+
+    assert (listed(HOLDER), listed(LEADER), listed(BOSS)) == ([(case, HOLDER.id, False)], [], [])
+    change(world, case, "bias", who, who=HOLDER.id, out="conflict", reason="Min kusin")
+    assert listed(HOLDER) == []
+    assert listed(LEADER) == listed(BOSS) == [(case, HOLDER.id, True)]
+    change(world, case, "bias", BOSS, who=HOLDER.id, out="clear", reason="Prövat, inte jävig")
+    assert (listed(HOLDER), listed(LEADER), listed(BOSS)) == ([(case, HOLDER.id, False)], [], [])
+
+
+def test_a_school_case_whose_opener_is_biased_stands_on_the_list_of_who_oversees_it() -> None:
+    school = {"unheld": "opener", "oversees": {"organisation": ["head_teacher"]}}
+    world = World(ordered(school=school))
+    case = world.lantern()
+    assert [one.case for one in world.engine.following.tasks(actor=KURATOR)] == [case]
+    assert world.engine.following.tasks(actor=HEAD) == []
+    change(world, case, "bias", KURATOR, out="conflict", reason="Granne")
+    assert world.engine.following.tasks(actor=KURATOR) == []
+    assert [(one.case, one.biased) for one in world.engine.following.tasks(actor=HEAD)] == [(case, True)]
+
+
 def test_who_is_barred_by_another_learns_nothing_of_the_case(world: World) -> None:
     case = opened(world)
     change(world, case, "bias", BOSS, who=NEAR.id, out="conflict", reason="Granne")
