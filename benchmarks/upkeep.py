@@ -13,7 +13,7 @@ from time import perf_counter
 from stegvis.adapters.sql import SqlStore
 from stegvis.engine.engine import Engine
 from stegvis.engine.files import HELD
-from stegvis.routines.checks import check
+from stegvis.routines.checks.rounds import check
 from stegvis.routines.library import SHIPPED, Library, load
 from stegvis.routines.sources import Sources
 

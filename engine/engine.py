@@ -8,7 +8,8 @@ import os
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Literal, TypeAlias
+from functools import cached_property
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from stegvis.routines.errors import BadInput, Broken
 from stegvis.routines.form import is_reference
@@ -21,23 +22,24 @@ from .corrections import of_command
 from .decide import CLOCK, rules_of
 from .desk import Desk, Telling
 from .drafts import Draft, Drafts
-from .extracts import Extract, Extracts
 from .files import Files
-from .following import Following
 from .guide import Guide, guide
-from .history import History
 from .identity import identity_of, shown_to, sight
 from .instants import local_day, text_of
 from .links import Links
-from .oversight import Announced, Look, Oversight, Sample
-from .past import Clocks
 from .person_desk import Persons
 from .ports import Clock, Entropy, Inbox, Sealer, Store, Transport
 from .post import Collected, Post
-from .replay import Replay
-from .retelling import Retelling, Wanted
 from .values import Actor, Case, Command, Message
-from .verify import Fault, Place, verify_case, verify_log
+
+if TYPE_CHECKING:
+    from .extracts import Extract, Extracts
+    from .following import Following
+    from .history import History
+    from .oversight import Announced, Look, Oversight, Sample
+    from .replay import Replay
+    from .retelling import Retelling
+    from .verify import Fault, Place
 
 How: TypeAlias = Literal["read", "print", "export"]
 """What becomes of what is shown: it is read, printed (utskrift) or taken out of the system."""
@@ -78,11 +80,7 @@ class Engine:
         self._post = Post(self._desk, self.receive)
         self.drafts = Drafts(self._desk)
         self.links = Links(self._desk)
-        self._oversight = Oversight(self._desk)
-        self.extracts = Extracts(self._desk)
         self.persons = Persons(self._desk)
-        self._retelling = Retelling(self._desk, self.persons)
-        self.following = Following(self._desk)
 
     def over(self, store: Store, tell: Telling | None) -> "Engine":
         """The same engine, with nothing at hand, over another view of its store.
@@ -98,6 +96,34 @@ class Engine:
     def clock(self) -> Clock:
         """The clock that the engine was given."""
         return self.files.clock
+
+    # What a step needs nothing of is loaded when somebody first asks for it.
+
+    @cached_property
+    def extracts(self) -> "Extracts":
+        """What goes out to the parties of a case of its file."""
+        from .extracts import Extracts  # noqa: PLC0415 - loaded when it is needed
+
+        return Extracts(self._desk)
+
+    @cached_property
+    def following(self) -> "Following":
+        """What surfaces that lead somebody through a routine ask for: lists of tasks, and forms as they are asked."""
+        from .following import Following  # noqa: PLC0415 - as above
+
+        return Following(self._desk)
+
+    @cached_property
+    def _oversight(self) -> "Oversight":
+        from .oversight import Oversight  # noqa: PLC0415 - as above
+
+        return Oversight(self._desk)
+
+    @cached_property
+    def _retelling(self) -> "Retelling":
+        from .retelling import Retelling  # noqa: PLC0415 - as above
+
+        return Retelling(self._desk, self.persons)
 
     # ---- doing ----------------------------------------------------------------------------------------------------
 
@@ -319,13 +345,13 @@ class Engine:
         self._desk.looks("due", grounds, actor, now)
         return self.persons.waiting(actor, [row for row in rows if row.case in grounds])
 
-    def extract(self, case: str, *, party: str, actor: Actor, partial: bool = False) -> Extract:
+    def extract(self, case: str, *, party: str, actor: Actor, partial: bool = False) -> "Extract":
         """What goes out to a party of its own file. See :meth:`stegvis.engine.extracts.Extracts.extract`."""
         return self.extracts.extract(case, party=party, actor=actor, partial=partial)
 
     # ---- proving --------------------------------------------------------------------------------------------------
 
-    def replay(self, case: str, *, actor: Actor) -> Replay:
+    def replay(self, case: str, *, actor: Actor) -> "Replay":
         """Read a case again from its log and judge every step anew. The look is noted first.
 
         Raises:
@@ -342,7 +368,7 @@ class Engine:
         happened: datetime | None = None,
         known: datetime | None = None,
         between: tuple[datetime, datetime] | None = None,
-    ) -> History:
+    ) -> "History":
         """A case read again from its log as ``replay`` does, every step told whole. The look is noted first.
 
         Args:
@@ -356,11 +382,14 @@ class Engine:
         Raises:
             Refused: as ``guide``. BadInput: ``naive_instant``.
         """
+        from .past import Clocks  # noqa: PLC0415 - as above
+        from .retelling import Wanted  # noqa: PLC0415 - as above
+
         clocks = Clocks(_instant(happened), _instant(known)) if happened is not None or known is not None else None
         both = (text_of(between[0]), text_of(between[1])) if between is not None else None
         return self._retelling.history(case, Wanted(after, clocks, both), actor=actor)
 
-    def who(self, case: str, *, actor: Actor) -> list[Look]:
+    def who(self, case: str, *, actor: Actor) -> "list[Look]":
         """Who has looked at a case, acted in it or been refused it, in order of time. The look is noted first.
 
         Raises:
@@ -370,7 +399,7 @@ class Engine:
 
     def sample(
         self, *, actor: Actor, count: int = 20, seed: int | None = None, since: datetime | None = None
-    ) -> Sample:
+    ) -> "Sample":
         """Draw a sample of all looks in the actor's organisation; the seed is noted, so that anybody can draw it again.
 
         Raises:
@@ -395,7 +424,7 @@ class Engine:
         """
         return self._oversight.take_out(what, make, actor, case)
 
-    def openings(self, *, actor: Actor, reveal: bool = False) -> list[Announced]:
+    def openings(self, *, actor: Actor, reveal: bool = False) -> "list[Announced]":
         """The opened glass that somebody in the actor's place is still to look at, each with its reason.
 
         The reason is held back where the identity is, or may be, protected, unless ``reveal`` asks for it.
@@ -405,11 +434,15 @@ class Engine:
         """
         return self._oversight.openings(actor, reveal=reveal)
 
-    def _place(self, organisation: str, library: Library) -> Place:
+    def _place(self, organisation: str, library: Library) -> "Place":
+        from .verify import Place  # noqa: PLC0415 - as above
+
         return Place(self.store, library, self.keys, organisation, self.files.origin(organisation))
 
-    def verify(self, organisation: str) -> list[Fault]:
+    def verify(self, organisation: str) -> "list[Fault]":
         """Check an organisation's log, payloads and indexes against each other; an empty list means all is well."""
+        from .verify import verify_case, verify_log  # noqa: PLC0415 - as above
+
         faults = list(verify_log(self.store, organisation, self.files.origin(organisation)))
         for case in self.store.cases(organisation):
             faults.extend(verify_case(self._place(organisation, self._library_of(organisation, case)), case))

@@ -37,11 +37,9 @@ from .ports import (
     Store,
 )
 from .powers import ORDER as DELEGATION
-from .replay import with_rules
-from .sealing import ChainHead, bound, seal, seal_access, unseal
+from .sealing import ChainHead, bound, opened, seal, seal_access, unseal
 from .snapshot import case_deadlines, case_of, case_row, deadline_rows, opening_rows, run_row, same_shared
 from .values import Accepted, Actor, Case, Event, Head, Message
-from .verify import opened
 
 HELD = 256
 """How many opened cases are kept at hand."""
@@ -164,7 +162,7 @@ class Files:
         for wanted in gone:
             if wanted not in self._restored:
                 self._restored[wanted] = self._restore(wanted)
-        return with_rules(self.library, self._restored)
+        return replace(self.library, by_digest=laid_over(known, self._restored))
 
     def library_then(self, head: Head) -> Library:
         """The library as it was when that record was made: its rules, its law and its orders, by digest."""

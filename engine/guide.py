@@ -4,12 +4,12 @@ Pure, and the same for a terminal, a page and a program: every surface renders t
 command's ``seen`` and the log carry, so that what was shown can be proved.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import fields
 from datetime import date
 from typing import cast
 
-from stegvis.routines.form import Field, Value
+from stegvis.routines.form import Field
 from stegvis.routines.library import Library
 from stegvis.routines.model import Never
 from stegvis.routines.rules import Branch, Move, Rules
@@ -27,7 +27,6 @@ from .instants import local_day
 from .judge import glance, may_see, who_may
 from .persons import CLOSED, Channel
 from .reasons import fact_titles, field_title, roles_text, step_title
-from .replay import Changed
 from .saying import say_instant, say_value
 from .values import Case, Facts, Run
 
@@ -121,24 +120,6 @@ def _adopted(rules: Rules, words: Words) -> Text:
     if adopted is None:
         return words["guide.not_adopted"]
     return fill(words["guide.adopted"], {"by": adopted.by, "on": adopted.on, "label": rules.routine.label})
-
-
-def changes(library: Library, corrected: Iterable[Correction], look: Sight) -> dict[int, tuple[Changed, ...]]:
-    """What each correction changed, in words, by its version of the case."""
-    words, told = library.words, dict[int, tuple[Changed, ...]]()
-    for one in corrected:
-        rules = library.by_digest[one.rules]
-
-        def said(fact: str, value: Value, rules: Rules = rules) -> tuple[Text, Text]:
-            field = field_of(rules, fact)
-            assert field is not None  # noqa: S101 - only what a form asks is ever corrected
-            away = hidden(rules, fact, look)
-            return field.title, words["identity.hidden"] if away else say_value(field, value, words)
-
-        told[one.version] = tuple(
-            Changed(fact, *said(fact, one.was[fact]), said(fact, one.now[fact])[1], one.record) for fact in one.now
-        )
-    return told
 
 
 def rested_text(rules: Rules, rested: Sequence[Rested], words: Words) -> Text:

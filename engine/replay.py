@@ -11,9 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final, Literal, NamedTuple, TypeAlias, cast
 
 from stegvis.routines.errors import StegvisError
-from stegvis.routines.library import Library
 from stegvis.routines.ondemand import laid_over
-from stegvis.routines.rules import Rules
 from stegvis.routines.text import Text
 
 from .decide import decide
@@ -330,8 +328,3 @@ def step_of(record: str, head: Head, verdict: Verdict, kind: str | None, changed
         kind=kind,
         changed=changed,
     )
-
-
-def with_rules(library: Library, known: Mapping[str, Rules]) -> Library:
-    """The library with some older rules beside its own."""
-    return replace(library, by_digest=laid_over(library.by_digest, known))

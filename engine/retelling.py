@@ -3,14 +3,16 @@
 Noted before anything is shown, under the same right as reading the log.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import orjson
 
+from stegvis.routines.form import Value
 from stegvis.routines.library import Library
 from stegvis.routines.orders import HOLDER
 from stegvis.routines.rules import Rules
+from stegvis.routines.text import Text
 
 from .corrections import OPENINGS, Correction, corrections
 from .crossing import messages_in
@@ -18,15 +20,15 @@ from .desk import Desk, Seen
 from .entries import Judging, entries, refusal
 from .evolve import fold
 from .files import Files
-from .guide import changes
 from .history import Difference, History, Later, Limit, Reader, Refusal, Standing, difference, limits, stood
-from .identity import identity_of, sight
+from .identity import Sight, field_of, hidden, identity_of, sight
 from .instants import text_of
 from .judge import may_see
 from .past import Clocks, as_of, deadlines, unseen, within
 from .person_desk import Persons
 from .ports import RecordRow
-from .replay import Judged, Replay, Step, retrace, step_of
+from .replay import Changed, Judged, Replay, Step, retrace, step_of
+from .saying import say_value
 from .screens import Screens, looked
 from .values import Actor, Event, HandOffHead, Message
 from .verify import Place, verify_case
@@ -100,7 +102,7 @@ class Retelling:
         judged = list(retrace(files.library_then, events, _Senders(files, self.readable)))
         # Who reads the log alone is not told what stood in the answers.
         mended = self.corrections(actor, case) if seen.ground.on != "auditor" else ()
-        told = changes(library, mended, sight(identity_of(library, seen.case)))
+        told = _changes(library, mended, sight(identity_of(library, seen.case)))
         steps = tuple(
             step_of(row.id, event.head, one.verdict, one.kind, told.get(version, ()))
             for version, (row, event, one) in enumerate(zip(rows, events, judged, strict=True), 1)
@@ -257,3 +259,21 @@ def _later(steps: Sequence[Step]) -> dict[str, tuple[Later, ...]]:
             mine = tuple(one for one in step.changed if one.record == record)
             found[record] = (*found.get(record, ()), Later(step.version, mine))
     return found
+
+
+def _changes(library: Library, corrected: Iterable[Correction], look: Sight) -> dict[int, tuple[Changed, ...]]:
+    """What each correction changed, in words, by its version of the case."""
+    words, told = library.words, dict[int, tuple[Changed, ...]]()
+    for one in corrected:
+        rules = library.by_digest[one.rules]
+
+        def said(fact: str, value: Value, rules: Rules = rules) -> tuple[Text, Text]:
+            field = field_of(rules, fact)
+            assert field is not None  # noqa: S101 - only what a form asks is ever corrected
+            away = hidden(rules, fact, look)
+            return field.title, words["identity.hidden"] if away else say_value(field, value, words)
+
+        told[one.version] = tuple(
+            Changed(fact, *said(fact, one.was[fact]), said(fact, one.now[fact])[1], one.record) for fact in one.now
+        )
+    return told

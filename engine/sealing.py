@@ -8,7 +8,7 @@ salt. Erasing the key leaves every hash and proof as it was.
 
 from collections.abc import Mapping
 from hashlib import sha256
-from typing import NamedTuple, TypedDict, cast
+from typing import Any, NamedTuple, TypedDict, cast
 
 import orjson
 
@@ -16,7 +16,7 @@ from stegvis.routines.digests import canonical
 from stegvis.routines.errors import Broken
 
 from .instants import text_of
-from .ports import Clock, Entropy
+from .ports import Clock, Entropy, RecordRow, Sealer
 from .values import Event, Head
 
 VERSION = 1
@@ -143,3 +143,25 @@ def guard_input(payload: bytes, read: object) -> str:
 def bound(log: str, case: str, record: str) -> bytes:
     """What a payload cell is bound to, so that a swapped cell does not open."""
     return canonical(["payload", log, case, record])
+
+
+def said_by(body: bytes) -> dict[str, Any]:
+    """What a record says; nothing, when it is no JSON object."""
+    try:
+        said: object = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return {}
+    return cast("dict[str, Any]", said) if isinstance(said, dict) else {}
+
+
+def opened(row: RecordRow, keys: Sealer, log: str, case: str) -> Event:
+    """The event of a stored record, with its payload opened.
+
+    Raises:
+        SealError: ``no_key`` or ``bad_cell``. Broken: ``payload_differs``, or ``unreadable`` for what is no record.
+    """
+    if not said_by(row.body):
+        raise Broken("unreadable")
+    if row.payload is None or row.unit is None:
+        return unseal(row.body, None)
+    return unseal(row.body, keys.open(log, row.unit, row.payload, bound(log, case, row.id)))

@@ -11,12 +11,12 @@ from typing import Any, NamedTuple, cast
 
 import orjson
 
-from stegvis.routines.errors import Broken, SealError, StegvisError
+from stegvis.routines.errors import SealError, StegvisError
 from stegvis.routines.library import Library
 
 from .evolve import evolve
 from .ports import RecordRow, Sealer, Store
-from .sealing import bound, leaf_hash, unseal
+from .sealing import leaf_hash, opened, said_by
 from .snapshot import case_deadlines, case_of
 from .values import Case, Event
 
@@ -54,7 +54,7 @@ def verify_log(store: Store, organisation: str, log: str) -> Iterator[Fault]:
     last = 0
 
     def faults(row: RecordRow) -> list[str]:
-        said = _read(row.body)
+        said = said_by(row.body)
         found = _row_faults(row, said, log)
         named = _named(said) - kept
         kept.update(named)
@@ -99,15 +99,6 @@ def _link_faults(row: RecordRow, said: Mapping[str, Any], head: tuple[int, bytes
         yield "gap"
     if said.get("prev", "") != leaf.hex():
         yield "broken_link"
-
-
-def _read(body: bytes) -> dict[str, Any]:
-    """What a record says; nothing, when it is no JSON object."""
-    try:
-        said: object = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        return {}
-    return cast("dict[str, Any]", said) if isinstance(said, dict) else {}
 
 
 def _row_faults(row: RecordRow, said: Mapping[str, Any], log: str) -> list[str]:
@@ -174,7 +165,7 @@ def _case_faults(place: Place, case: str) -> Iterator[Fault]:
                 yield Fault("payload_missing", case, row.cseq or 0)
         except StegvisError as error:
             yield Fault(error.reason, case, row.cseq or 0)
-            event = Event(cast("Any", _read(row.body)), None)
+            event = Event(cast("Any", said_by(row.body)), None)
         try:
             folded = evolve(folded, event)
         except (StegvisError, *_MALFORMED):
@@ -184,19 +175,6 @@ def _case_faults(place: Place, case: str) -> Iterator[Fault]:
         yield Fault("case_missing", case, 0)
         return
     yield from _against_fold(place, case, folded)
-
-
-def opened(row: RecordRow, keys: Sealer, log: str, case: str) -> Event:
-    """The event of a stored record, with its payload opened.
-
-    Raises:
-        SealError: ``no_key`` or ``bad_cell``. Broken: ``payload_differs``, or ``unreadable`` for what is no record.
-    """
-    if not _read(row.body):
-        raise Broken("unreadable")
-    if row.payload is None or row.unit is None:
-        return unseal(row.body, None)
-    return unseal(row.body, keys.open(log, row.unit, row.payload, bound(log, case, row.id)))
 
 
 def _against_fold(place: Place, case: str, folded: Case) -> Iterator[Fault]:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal, NamedTuple, TypeAlias
 
-from pydantic import TypeAdapter
+from pydantic import ConfigDict, TypeAdapter
 
 from .errors import StegvisError
 from .text import Lang, Model, Text
@@ -68,7 +68,7 @@ class Wording(Model):
 Catalogue: TypeAlias = Mapping[str, Wording]
 """Every rule's wording by its id, as definitions/texts/findings.yaml has it."""
 
-_CATALOGUE = TypeAdapter(dict[str, Wording])
+_CATALOGUE = TypeAdapter(dict[str, Wording], config=ConfigDict(defer_build=True))
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
 
 

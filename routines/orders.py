@@ -80,9 +80,9 @@ class Access(Model):
     unheld: Literal["unit", "opener"]
     receives: tuple[Unit, ...] = ()
     alarm: Literal["unit", "organisation"] = "unit"
-    oversees: Oversees = Oversees()
-    may: May = May()
-    demands: Demands = Demands()
+    oversees: Oversees = Oversees.model_construct()
+    may: May = May.model_construct()
+    demands: Demands = Demands.model_construct()
     audits: Roles = ()
     break_glass: BreakGlass | None = None
 

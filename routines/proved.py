@@ -10,7 +10,6 @@ from contextlib import suppress
 from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -32,7 +31,7 @@ class Known(NamedTuple):
 class Proved(BaseModel):
     """What was found without an error: all definitions by one fingerprint, and the routines by their files."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, defer_build=True)
 
     fingerprint: str
     routines: dict[str, Known]
@@ -75,6 +74,8 @@ def remember(path: Path, seen: str, rules: Mapping[str, Rules]) -> None:
     """Keep at ``path`` that definitions with that fingerprint, and the routines of these files, have no error."""
     known = {file: Known(one.id, one.digest) for file, one in rules.items()}
     text = Proved(fingerprint=seen, routines=known).model_dump_json(indent=1)
+    from tempfile import TemporaryDirectory  # noqa: PLC0415 - only what is new is kept
+
     with suppress(OSError):
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         # Whole or not at all: another process may be reading.

@@ -55,7 +55,7 @@ class BuiltinFile(Model):
 class Texts(RootModel[dict[str, "Text | Texts"]]):
     """Texts of the library itself by code, in any number of levels."""
 
-    model_config = ConfigDict(frozen=True, hide_input_in_errors=True, strict=True)
+    model_config = ConfigDict(frozen=True, hide_input_in_errors=True, strict=True, defer_build=True)
 
 
 FILES: Mapping[str, type[BaseModel]] = {

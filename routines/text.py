@@ -26,9 +26,12 @@ Format: TypeAlias = Annotated[Literal[1], BeforeValidator(_number)]
 
 
 class Model(BaseModel):
-    """What every part of a definition has in common: frozen, nothing unknown, and silent about values in its errors."""
+    """What every part of a definition has in common: frozen, nothing unknown, and silent about values in its errors.
 
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, strict=True)
+    Each is built when it is first used: building them all takes longer than everything else in an import.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, strict=True, defer_build=True)
 
 
 class Text(Model):

@@ -100,6 +100,27 @@ def test_a_public_class_or_function_says_where_it_lives_and_what_it_is() -> None
             assert value.__doc__, name
 
 
+def test_the_public_names_that_are_loaded_when_first_named_are_the_ones_listed() -> None:
+    assert set(stegvis._ELSEWHERE) <= set(stegvis.__all__) <= set(dir(stegvis))
+    with pytest.raises(AttributeError, match="no attribute 'Nobody'"):
+        _ = stegvis.Nobody  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType, reportUnknownVariableType]
+
+
+def test_importing_the_core_loads_what_a_step_needs_and_builds_no_validator() -> None:
+    code = "import sys; from stegvis import Actor, Engine, load, shipped; print(*sys.modules)"
+    loaded = set(
+        subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout.split()
+    )
+    assert "stegvis.engine.decide" in loaded
+    proving = {
+        f"stegvis.engine.{name}" for name in ("extracts", "following", "history", "oversight", "replay", "verify")
+    }
+    checking = {f"stegvis.routines.{name}" for name in ("checks.rounds", "scenario", "schema", "survey")}
+    assert not loaded & (proving | checking)
+    # What pydantic looks for when it builds the first.
+    assert "pydantic.plugin._loader" not in loaded
+
+
 # Walls: an absolute import crosses one, a relative import stays inside
 
 

@@ -3,7 +3,7 @@
 from datetime import date
 from pathlib import Path
 
-from stegvis.routines.checks import check as checks
+from stegvis.routines.checks.rounds import check as checks
 from stegvis.routines.errors import BadInput
 from stegvis.routines.findings import BadDefinition, Finding
 from stegvis.routines.library import SHIPPED

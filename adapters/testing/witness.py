@@ -16,9 +16,9 @@ from stegvis.engine.engine import Engine
 from stegvis.engine.evolve import evolve, fold
 from stegvis.engine.machine import motor
 from stegvis.engine.ports import DeadlineRow, Loaded, OutboxRow, RecordRow
+from stegvis.engine.sealing import opened
 from stegvis.engine.snapshot import case_of
 from stegvis.engine.values import Actor, Case, Event, Reason, Run
-from stegvis.engine.verify import opened
 from stegvis.routines.library import Library
 from stegvis.routines.model import Routine
 from stegvis.routines.rules import Rules, allowed, steps_of

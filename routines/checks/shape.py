@@ -6,6 +6,7 @@ Nothing that stands as a value in the file is told again; keys are, when they ar
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import TypeVar
 
 import orjson
@@ -34,7 +35,9 @@ _KINDS: Mapping[str, Rule] = {
 _LIMITS = {"max_length": "limit", "le": "limit", "ge": "limit"}
 
 
-_NAMES = frozenset(str(one.json_schema()["pattern"]) for one in (TypeAdapter(Name), TypeAdapter(FactName)))
+@cache
+def _names() -> frozenset[str]:
+    return frozenset(str(one.json_schema()["pattern"]) for one in (TypeAdapter(Name), TypeAdapter(FactName)))
 
 
 def shaped(page: Page, model: type[_M], path: Path = ()) -> _M | None:
@@ -117,7 +120,7 @@ def _tell(page: Page, fault: _Fault) -> None:
 
 
 def _pattern(pattern: str) -> Rule:
-    if pattern in _NAMES or "approve" in pattern:
+    if pattern in _names() or "approve" in pattern:
         return "shape-bad-name"
     if pattern.startswith("^P("):
         return "shape-bad-duration"

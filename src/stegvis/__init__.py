@@ -11,14 +11,14 @@ Every change goes through ``Engine.open``, ``take``, ``correct``, ``receive`` or
 do now, why, by when, and why not; ``Engine.explain`` asks about one step; ``Engine.replay`` judges a case anew.
 """
 
+import importlib
+import typing
+
 from stegvis.engine.answers import Answer, Receipt, Refused
 from stegvis.engine.drafts import Draft
 from stegvis.engine.engine import Engine
-from stegvis.engine.extracts import Extract
 from stegvis.engine.guide import Guide
-from stegvis.engine.replay import Replay, Step
 from stegvis.engine.values import Actor, Case, Message, Reason, Run
-from stegvis.engine.verify import Fault
 from stegvis.routines.errors import (
     BadInput,
     Broken,
@@ -32,6 +32,11 @@ from stegvis.routines.errors import (
 from stegvis.routines.findings import BadDefinition, Finding
 from stegvis.routines.library import Library, load, shipped
 from stegvis.routines.text import Text
+
+if typing.TYPE_CHECKING:
+    from stegvis.engine.extracts import Extract
+    from stegvis.engine.replay import Replay, Step
+    from stegvis.engine.verify import Fault
 
 __version__ = "0.1.0"
 
@@ -67,3 +72,22 @@ __all__ = [
     "load",
     "shipped",
 ]
+
+_ELSEWHERE = {
+    "Extract": "stegvis.engine.extracts",
+    "Fault": "stegvis.engine.verify",
+    "Replay": "stegvis.engine.replay",
+    "Step": "stegvis.engine.replay",
+}
+"""What proving and handing out answer: loaded when somebody first names it, for taking a step needs none of it."""
+
+
+def __getattr__(name: str) -> object:
+    if name not in _ELSEWHERE:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}", name=name)
+    found = globals()[name] = getattr(importlib.import_module(_ELSEWHERE[name]), name)
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_ELSEWHERE})

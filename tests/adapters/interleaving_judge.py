@@ -18,8 +18,8 @@ from stegvis.engine.engine import Engine
 from stegvis.engine.evolve import evolve
 from stegvis.engine.instants import moment_of
 from stegvis.engine.ports import RecordRow, Store
+from stegvis.engine.sealing import opened
 from stegvis.engine.values import Actor, Event
-from stegvis.engine.verify import opened
 from stegvis.routines.library import Library
 
 from .interleavings import CLOCK, SCHOOL, SECRET, SOCIAL, Asked, Did, Kind, Line, Plan, Said, Story

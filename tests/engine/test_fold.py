@@ -9,10 +9,9 @@ from hypothesis import strategies as st
 from stegvis.adapters.keys import MemoryKeys
 from stegvis.engine.engine import Engine
 from stegvis.engine.evolve import evolve, fold
-from stegvis.engine.sealing import unseal
+from stegvis.engine.sealing import opened, unseal
 from stegvis.engine.snapshot import case_of, case_row, deadline_rows, run_row
 from stegvis.engine.values import Case, Event, Run
-from stegvis.engine.verify import opened
 from stegvis.routines.errors import Broken
 
 from .plays import Player

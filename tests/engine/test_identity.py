@@ -17,9 +17,8 @@ from stegvis.engine.identity import HANDED, identity_of
 from stegvis.engine.persons import UNKNOWN, Identity
 from stegvis.engine.ports import OutboxRow, RecordRow
 from stegvis.engine.replay import rejudge
-from stegvis.engine.sealing import unseal
+from stegvis.engine.sealing import opened, unseal
 from stegvis.engine.values import Actor, Event, Message
-from stegvis.engine.verify import opened
 from stegvis.routines.errors import StegvisError, StoreError
 from stegvis.routines.library import Library
 from stegvis.routines.persons import LEVELS, Level, PersonsOrder

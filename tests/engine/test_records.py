@@ -18,9 +18,8 @@ from hypothesis import strategies as st
 
 from stegvis.adapters.sql import SqlStore
 from stegvis.engine.ports import RecordRow
-from stegvis.engine.sealing import LONGEST_RECORD, ChainHead, guard_input, leaf_hash, seal, seal_access, unseal
+from stegvis.engine.sealing import LONGEST_RECORD, ChainHead, guard_input, leaf_hash, opened, seal, seal_access, unseal
 from stegvis.engine.values import AccessHead, CaseSet, Decided, DueChange, Event, GuardResult, HandOffHead, Head
-from stegvis.engine.verify import opened
 from stegvis.routines.digests import canonical
 from stegvis.routines.errors import Broken
 from stegvis.routines.library import SHIPPED

@@ -21,8 +21,8 @@ from stegvis.engine.answers import Refused
 from stegvis.engine.desk import Desk
 from stegvis.engine.engine import Engine
 from stegvis.engine.identity import Sight
+from stegvis.engine.sealing import opened
 from stegvis.engine.values import Actor, Event, Message, Run
-from stegvis.engine.verify import opened
 from stegvis.routines.errors import StegvisError
 from stegvis.routines.form import Field
 from stegvis.routines.library import Library

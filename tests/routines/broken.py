@@ -10,7 +10,7 @@ from pathlib import Path
 import orjson
 from pydantic import TypeAdapter
 
-from stegvis.routines.checks import check
+from stegvis.routines.checks.rounds import check
 from stegvis.routines.findings import Finding, Mark, Severity
 from stegvis.routines.reader import read_file
 from stegvis.routines.sources import Sources

@@ -8,8 +8,8 @@ from typing import cast, get_args
 import pytest
 
 from stegvis.routines import condition_reader, reader
-from stegvis.routines.checks import check
 from stegvis.routines.checks.page import Rule, within
+from stegvis.routines.checks.rounds import check
 from stegvis.routines.findings import Catalogue, Finding, Mark, catalogue, say, what_to_do
 from stegvis.routines.library import SHIPPED
 from stegvis.routines.reader import read_file

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from stegvis.routines import library, proved
-from stegvis.routines.checks import check
+from stegvis.routines import proved
+from stegvis.routines.checks import rounds
+from stegvis.routines.checks.rounds import check
 from stegvis.routines.errors import Broken
 from stegvis.routines.findings import BadDefinition
 from stegvis.routines.library import PROVED, SHIPPED, Library, assemble, load
@@ -28,7 +29,7 @@ def checks(monkeypatch: pytest.MonkeyPatch) -> list[Sources]:
         seen.append(sources)
         return check(sources)
 
-    monkeypatch.setattr(library, "check", counted)
+    monkeypatch.setattr(rounds, "check", counted)
     return seen
 
 
