@@ -6,15 +6,16 @@ import subprocess
 import sys
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
 from stegvis.adapters.audit.bundle import bundle
-from stegvis.adapters.audit.checkpoints import AuditLog
+from stegvis.adapters.audit.checkpoints import HEADS_EVERY, AuditLog
 from stegvis.adapters.audit.tiles import Tiles
 from stegvis.adapters.audit.tree import Frontier
+from stegvis.adapters.audit.verify import heads_root
 from stegvis.adapters.sql import SqlStore
 from stegvis.engine.engine import Engine
 from stegvis.engine.sealing import leaf_hash
@@ -51,8 +52,8 @@ class Room:
         at = datetime(2026, 5, 4, tzinfo=UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
         self.engine.files.note(TEACHER, [{"type": "search", "at": at, "trg": "list"}] * looks)
 
-    def sign(self) -> None:
-        self.log.checkpoint(self.engine.clock, self.engine.files.entropy)
+    def sign(self, heads_every: timedelta = HEADS_EVERY) -> None:
+        self.log.checkpoint(self.engine.clock, self.engine.files.entropy, heads_every=heads_every)
 
     def take_out(self, what: str) -> Callable[[Callable[[], str]], str]:
         return lambda make: self.engine.take_out(what, make, actor=AUDITOR)
@@ -62,12 +63,12 @@ class Room:
 
 
 def room(folder: Path) -> Room:
-    """A log of SIZE records, signed twice: a full tile and one more."""
+    """A log of SIZE records, more than a tile; signed twice, each time with a word on where the cases stand."""
     folder.mkdir(parents=True, exist_ok=True)
     made = Room(folder)
     for looks in (3, 260):
         made.work(looks)
-        made.sign()
+        made.sign(heads_every=timedelta(0))
     return made
 
 
@@ -298,6 +299,55 @@ def key_too(*steps: Callable[[Open], None]) -> Callable[[Open], None]:
     return do
 
 
+Heads: TypeAlias = dict[str, tuple[int, bytes]]
+
+
+def heads_at(lines: list[bytes]) -> Heads:
+    """Number of records and last leaf of each case."""
+    found: Heads = {}
+    for one in lines:
+        said = json.loads(one)
+        if "cseq" in said:
+            found[said["case"]] = (said["cseq"], leaf_hash(one))
+    return found
+
+
+def heads_said(heads: Heads, upto: int) -> dict[str, object]:
+    """What a record says that says that they stood so."""
+    return {"upto": upto, "count": len(heads), "root": heads_root((case, *one) for case, one in heads.items()).hex()}
+
+
+def false_heads(change: Callable[[Heads], Heads]) -> Callable[[Open], None]:
+    """Somebody who has a key lets the log's last word on the cases be another."""
+
+    def do(one: Open) -> None:
+        heads = heads_at(one.lines[: SIZE - 1])
+        assert change(heads) != heads
+        one.edit(SIZE, **heads_said(change(heads), SIZE - 1))
+
+    return key_too(do)
+
+
+def exchanged(heads: Heads) -> Heads:
+    """Each case with the head of the other."""
+    return dict(zip(heads, reversed(heads.values()), strict=True))
+
+
+def said_again(upto: int) -> Callable[[Open], None]:
+    """A true word on where the cases stood once, said late."""
+
+    def do(one: Open) -> None:
+        said = {**json.loads(one.lines[SIZE - 1]), "id": "0" * 32, **heads_said(heads_at(one.lines[:upto]), upto)}
+        one.lines = [*one.lines, canonical(said)]
+
+    return key_too(do)
+
+
+def another_look(number: int) -> Callable[[Open], None]:
+    """A look in the place of what stood there."""
+    return lambda one: line(number, canonical({**json.loads(one.lines[number + 1]), "id": "0" * 32}))(one)
+
+
 def rule(change: Callable[[Open, str], None]) -> Callable[[Open], None]:
     """Something is done to the last of the definitions."""
     return lambda one: change(one, f"definitions/{max(path.name for path in one.folder.glob('definitions/*'))}")
@@ -339,8 +389,9 @@ def witness_wanted(one: Open) -> None:
 
 
 LEAF_TILE, TOP_TILE = "tile/0/000", "tile/1/000.p/1"
-SIZE, EARLIER, SECOND = 269, 7, 8
-"""Records in the bundle, and when it was first signed; the number of the record that opens its second case."""
+SIZE, EARLIER, SECOND = 270, 7, 8
+"""Records in the bundle, and when it was first signed; the number of the record that opens its second case. Those two
+are also the records that say where the cases stand."""
 
 WAYS = {
     "edited": Way(edit(5, actor="u-18"), "record_differs", 5),
@@ -365,7 +416,7 @@ WAYS = {
     "no records": Way(gone("records.jsonl"), "file_missing"),
     "forged signature": Way(forged_signature, "bad_signature"),
     "another's key": Way(Open.sign_anew, "unsigned_checkpoint"),
-    "size changed": Way(swap_in("checkpoint", b"\n269\n", b"\n268\n"), "bad_signature"),
+    "size changed": Way(swap_in("checkpoint", b"\n270\n", b"\n269\n"), "bad_signature"),
     "log renamed": Way(swap_in("checkpoint", b"kommun.example/skola\n", b"kommun.example/annan\n"), "bad_signature"),
     "signature taken away": Way(unsigned, "not_a_checkpoint"),
     "no checkpoint": Way(gone("checkpoint"), "file_missing"),
@@ -402,6 +453,43 @@ WAYS = {
     "signed: twice": Way(key_too(put_in(60, 59)), "duplicate", 60),
     "signed: another form": Way(key_too(line(40, b"{ }")), "not_canonical", 40),
     "signed: no record": Way(key_too(line(40, b"[" * 60_000)), "unreadable", 40),
+    "first word on the cases deleted": Way(deleted(EARLIER), "record_differs", EARLIER),
+    "word on the cases repeated": Way(put_in(SECOND, EARLIER), "record_differs", SECOND),
+    "signed: word on the cases repeated": Way(key_too(put_in(SECOND, EARLIER)), "duplicate", SECOND),
+    "signed: head of another record": Way(
+        false_heads(lambda heads: {case: (count, b"\0" * 32) for case, (count, _) in heads.items()}),
+        "heads_differ",
+        SIZE,
+    ),
+    "signed: head of another case": Way(false_heads(exchanged), "heads_differ", SIZE),
+    "signed: head one further on": Way(
+        false_heads(lambda heads: {case: (count + 1, leaf) for case, (count, leaf) in heads.items()}),
+        "heads_differ",
+        SIZE,
+    ),
+    "signed: a case left out": Way(false_heads(lambda heads: dict([*heads.items()][1:])), "heads_differ", SIZE),
+    "signed: no case at all": Way(false_heads(lambda _: {}), "heads_differ", SIZE),
+    "signed: a case too many": Way(
+        false_heads(lambda heads: {**heads, "0" * 32: (1, b"\0" * 32)}), "heads_differ", SIZE
+    ),
+    "signed: cases counted too many": Way(key_too(edit(SIZE, count=3)), "heads_differ", SIZE),
+    "signed: cases counted by no number": Way(key_too(edit(EARLIER, count=True)), "heads_differ", EARLIER),
+    "signed: heads of an earlier place": Way(key_too(edit(SIZE, upto=EARLIER)), "heads_differ", SIZE),
+    "signed: heads of what is to come": Way(key_too(edit(EARLIER, upto=EARLIER)), "heads_differ", EARLIER),
+    "signed: heads of before the first": Way(key_too(edit(SIZE, upto=-1)), "heads_differ", SIZE),
+    "signed: heads of no place": Way(key_too(edit(SIZE, upto=str(SIZE - 1))), "heads_differ", SIZE),
+    "signed: heads without a root": Way(key_too(edit(SIZE, root=None)), "heads_differ", SIZE),
+    "signed: the end of a case changed": Way(key_too(edit(SECOND, actor="u-18")), "heads_differ", SIZE),
+    "signed: a case taken away": Way(key_too(another_look(SECOND)), "heads_differ", SIZE),
     "signed: rules nobody has": Way(key_too(edit(SECOND, law="0" * 64)), "definition_missing", SECOND),
 }
 """Each with what must be found."""
+
+TRUE: dict[str, Callable[[Open], None]] = {
+    "a word on where the cases stood earlier": said_again(SIZE - 9),
+    "a word on where the first case stood": said_again(1),
+    "a word on the first day, again": said_again(EARLIER),
+    # Nobody can miss what whoever has the key never let be said; a checkpoint from before would.
+    "no word on the cases": key_too(deleted(SIZE)),
+}
+"""What somebody who has a key that is trusted may do, and the bundle is good: all in it is true."""

@@ -17,6 +17,7 @@ from stegvis.adapters.audit.bundle import bundle
 from stegvis.adapters.audit.checkpoints import AuditLog
 from stegvis.adapters.sql import SqlStore
 from stegvis.engine.answers import Refused
+from stegvis.routines.digests import canonical
 from stegvis.routines.errors import StegvisError, StoreError
 
 from .attacks import opened
@@ -27,6 +28,7 @@ from .bundles import (
     ORIGIN,
     SIZE,
     TEACHER,
+    TRUE,
     WAYS,
     Broken,
     Open,
@@ -34,6 +36,7 @@ from .bundles import (
     broken,
     flip,
     judged,
+    key_too,
     room,
     verified,
 )
@@ -86,6 +89,42 @@ def verdicts(made: Made, tmp_path_factory: pytest.TempPathFactory) -> dict[str, 
 @pytest.mark.parametrize("way", WAYS)
 def test_a_broken_bundle_is_found_and_the_first_bad_record_named(verdicts: dict[str, Broken], way: str) -> None:
     verdicts[way].found_as(WAYS[way])
+
+
+def test_a_true_word_on_the_cases_is_no_fault(made: Made, tmp_path: Path) -> None:
+    for way, do in TRUE.items():
+        one = Open(Path(shutil.copytree(made.folder, tmp_path / way)))
+        do(one)
+        one.sums_anew()
+    found = judged(made.folder, {way: Broken(tmp_path / way, (None, None)) for way in TRUE})
+    good = [way for way, one in found.items() if one.verdict is not None and not one.verdict.said["faults"]]
+    assert good == list(TRUE)
+
+
+PEAK = """
+import runpy, sys
+main = runpy.run_path(sys.argv[1])["main"]
+sys.argv = ["verify.py", sys.argv[2], "--json"]
+assert main() == 0
+print(next(line.split()[1] for line in open("/proc/self/status") if line.startswith("VmHWM:")))
+"""
+
+
+@pytest.mark.deep
+def test_memory_does_not_grow_with_the_records(made: Made, held: Open) -> None:
+    if not Path("/proc/self/status").exists():
+        pytest.skip("only Linux says how much memory a process has had")
+    look, peaks = json.loads(held.lines[-2]), list[int]()
+    for count in (10_000, 50_000):
+        more = [canonical({**look, "id": f"{number:032x}"}) for number in range(count - SIZE)]
+        held.lines = [*Open(made.folder).lines, *more]
+        key_too()(held)
+        held.sums_anew()
+        command = [sys.executable, "-I", "-S", "-c", PEAK, made.folder / "verify.py", held.folder]
+        done = subprocess.run(command, capture_output=True, encoding="utf-8", check=True)
+        peaks.append(int(done.stdout.split()[-1]))
+    # 40,000 records, some 20 MB. What grows are the names of the tiles.
+    assert peaks[1] - peaks[0] < 2_000, peaks
 
 
 def test_what_the_auditor_kept_outweighs_what_the_bundle_says(made: Made, held: Open, tmp_path: Path) -> None:

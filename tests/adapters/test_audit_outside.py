@@ -23,7 +23,7 @@ from stegvis.adapters.audit.tree import Tree, consistent
 from stegvis.engine.sealing import leaf_hash
 from stegvis.routines.errors import StegvisError
 
-from .bundles import WAYS, broken, room, verified
+from .bundles import TRUE, WAYS, Open, broken, room, verified
 from .held import SHORT, Held, hold
 from .signers import ORIGIN, Key
 
@@ -209,6 +209,11 @@ def test_bundles_are_judged_alike_by_go(tmp_path: Path) -> None:
         one = broken(folders["good"], tmp_path / f"{number}", WAYS[name])
         one._replace(verdict=verified(one.folder, program=folders["good"] / "verify.py")).found_as(WAYS[name])
         folders[name] = one.folder
+    for way, do in TRUE.items():
+        folders[way] = Path(shutil.copytree(folders["good"], tmp_path / f"true-{len(folders)}"))
+        do(Open(folders[way]))
+        Open(folders[way]).sums_anew()
+        assert verified(folders[way]).exit == 0
     done = subprocess.run(
         ["go", "run", DRIVERS / "check_bundle.go"],
         input="".join(f"{one}\n" for one in folders.values()),
@@ -219,7 +224,7 @@ def test_bundles_are_judged_alike_by_go(tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stderr[-2000:]
     found = dict(zip(folders, done.stdout.split(), strict=True))
-    assert [name for name, said in found.items() if said == "1"] == ["good"]
+    assert [name for name, said in found.items() if said == "1"] == ["good", *TRUE]
 
 
 def test_signatures_are_judged_alike_by_openssl(held: Held, tmp_path: Path) -> None:

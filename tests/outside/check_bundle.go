@@ -1,5 +1,5 @@
 // Says of each audit bundle named on the command line whether it is good (1) or not (0), by golang.org/x/mod and Go's
-// own library alone. Files, signature, root, tiles, case chains and definitions; no list of what is wrong.
+// own library alone. Files, signature, root, tiles, case chains, case heads and definitions; no list of what is wrong.
 package main
 
 import (
@@ -12,6 +12,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"sort"
 	"strings"
 
 	"golang.org/x/mod/sumdb/note"
@@ -89,15 +90,45 @@ func checkpoint(text []byte, keys note.Verifiers) (string, tlog.Tree) {
 }
 
 type record struct {
-	Log, Id, Case, Prev, Def, Gui, Law string
-	Cseq                               *int
-	Acc, Ord                           struct{ Def string }
+	Log, Id, Case, Prev, Def, Gui, Law, Type, Root string
+	Cseq, Upto, Count                              *int
+	Acc, Ord                                       struct{ Def string }
+}
+
+// Number of cases, and the root over where they stand: key, number of records and last leaf of each, sorted by key.
+func standing(counts map[string]int, heads map[string]string) string {
+	cases, stored := []string{}, hashes{}
+	for one := range counts {
+		cases = append(cases, one)
+	}
+	sort.Strings(cases)
+	for place, one := range cases {
+		entry := fmt.Sprintf(`["%s",%d,"%s"]`, one, counts[one], heads[one])
+		more, err := tlog.StoredHashes(int64(place), []byte(entry), stored)
+		must(err == nil, "heads")
+		stored = append(stored, more...)
+	}
+	root, err := tlog.TreeHash(int64(len(cases)), stored)
+	must(err == nil, "heads")
+	return fmt.Sprintf("%d %x", len(cases), root[:])
+}
+
+// The places that records speak of when they say where the cases stand.
+func places(lines [][]byte) map[int]string {
+	found := map[int]string{}
+	for _, line := range lines {
+		said := record{}
+		if bytes.Contains(line, []byte(`"case.heads"`)) && json.Unmarshal(line, &said) == nil && said.Upto != nil {
+			found[*said.Upto] = ""
+		}
+	}
+	return found
 }
 
 func (b bundle) content(lines [][]byte, origin string) {
 	ids, heads, counts := map[string]bool{}, map[string]string{}, map[string]int{}
-	named := map[string]bool{}
-	for _, line := range lines {
+	named, stood := map[string]bool{}, places(lines)
+	for number, line := range lines {
 		said, whole := record{}, bytes.Buffer{}
 		must(json.Unmarshal(line, &said) == nil, "record")
 		any := map[string]interface{}{}
@@ -119,6 +150,13 @@ func (b bundle) content(lines [][]byte, origin string) {
 			must(*said.Cseq == counts[said.Case]+1 && said.Prev == heads[said.Case], "chain")
 			leaf := tlog.RecordHash(line)
 			counts[said.Case], heads[said.Case] = *said.Cseq, hex.EncodeToString(leaf[:])
+		}
+		if said.Type == "case.heads" {
+			must(said.Upto != nil && said.Count != nil, "heads")
+			must(stood[*said.Upto] == fmt.Sprintf("%d %s", *said.Count, said.Root), "heads")
+		}
+		if _, asked := stood[number+1]; asked && len(counts) > 0 {
+			stood[number+1] = standing(counts, heads)
 		}
 	}
 	for name := range b.files {
