@@ -100,9 +100,14 @@ class MemoryStore:
         with self._lock:
             return [row for row in self._of(organisation).log if row.case == case and row.cseq is None]
 
-    def log(self, organisation: str, *, after: int = 0, payloads: bool = True) -> Iterator[tuple[int, RecordRow]]:
+    def size(self, organisation: str) -> int:
+        return len(self._of(organisation).log)
+
+    def log(
+        self, organisation: str, *, after: int = 0, until: int | None = None, payloads: bool = True
+    ) -> Iterator[tuple[int, RecordRow]]:
         log = self._of(organisation).log
-        for index in range(after, len(log)):
+        for index in range(after, len(log) if until is None else min(until, len(log))):
             yield index + 1, log[index] if payloads else log[index]._replace(unit=None, payload=None)
 
     def cases(self, organisation: str) -> Iterator[str]:
@@ -115,6 +120,9 @@ class MemoryStore:
             of = self._of(organisation)
             found = sorted((one.case.case, one.case.version, one.case.head) for one in of.cases.values())
             return len(of.log), found
+
+    def ends(self, organisation: str) -> Iterator[tuple[str, int, bytes]]:
+        yield from self.case_heads(organisation)[1]
 
     def deadlines(self, organisation: str, *, until: str | None = None, case: str | None = None) -> list[DeadlineRow]:
         with self._lock:

@@ -186,6 +186,10 @@ class Worker:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let it end."""
         assert self._process.stdin is not None
         self._process.stdin.close()
         self._process.wait()

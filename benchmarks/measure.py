@@ -38,6 +38,26 @@ class Figure:
 
 
 @dataclass(frozen=True)
+class Limit:
+    """A figure that is held to a number of its own, not to a floor.
+
+    Attributes:
+        name, found, unit: what was measured, how much it was, and of what.
+        most: what it is held to; None when it is printed beside.
+    """
+
+    name: str
+    found: float
+    most: float | None
+    unit: str
+
+    @property
+    def missed(self) -> bool:
+        """Whether it is missed by more than is allowed."""
+        return self.most is not None and self.found > self.most * (1 + ALLOWED)
+
+
+@dataclass(frozen=True)
 class Table:
     """What was measured against one floor, which is the first figure.
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from .measure import ALLOWED, Figure, Table, quartiles
+from .measure import ALLOWED, Figure, Limit, Table, quartiles
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "performance.md"
 
@@ -36,9 +36,11 @@ ratios seen to differ between runs on a shared machine.
 """
 
 
-def text(tables: Sequence[Table], also: Sequence[tuple[str, str]], how: str) -> str:
+def text(tables: Sequence[Table], limits: Sequence[Limit], also: Sequence[tuple[str, str]], how: str) -> str:
     """The whole page."""
     parts = [_HEAD.format(allowed=ALLOWED), *(_table(table) for table in tables)]
+    rows = "\n".join(f"| {one.name} | {one.found:,.1f} {one.unit} | {_held(one)} |" for one in limits)
+    parts.append(f"## Held to a number\n\n| what | how much | gate |\n|---|---:|---|\n{rows}\n")
     if also:
         parts.append(
             "## Also\n\n| what | how much |\n|---|---:|\n" + "\n".join(f"| {a} | {b} |" for a, b in also) + "\n"
@@ -73,8 +75,18 @@ def _gate(figure: Figure, table: Table) -> str:
         return ""
     middle = quartiles(figure.ratios)[1]
     held = middle <= figure.gate if table.low else middle >= figure.gate
-    verdict = "held" if held else "MISSED" if figure.missed(low=table.low) else "missed, within what is allowed"
+    verdict = _verdict(held=held, missed=figure.missed(low=table.low))
     return f"{'at most' if table.low else 'at least'} {figure.gate}: {verdict}"
+
+
+def _held(limit: Limit) -> str:
+    if limit.most is None:
+        return ""
+    return f"at most {limit.most:,.0f}: {_verdict(held=limit.found <= limit.most, missed=limit.missed)}"
+
+
+def _verdict(*, held: bool, missed: bool) -> str:
+    return "held" if held else "MISSED" if missed else "missed, within what is allowed"
 
 
 def _machine() -> str:

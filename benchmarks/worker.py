@@ -8,11 +8,13 @@ from pathlib import Path
 
 from .durable import OURS
 from .peers import PEERS
+from .signing import CONTENDERS
 
 
 def main() -> None:
     name = sys.argv[1]
-    contender = OURS[name] if name in OURS else import_module(PEERS[name], __package__).run
+    ours = {**OURS, **CONTENDERS}
+    contender = ours[name] if name in ours else import_module(PEERS[name], __package__).run
     for line in sys.stdin:
         folder, level, cases = json.loads(line)
         gc.collect()

@@ -5,7 +5,7 @@ has no effect on the case, and is noted in the access stream before anything is 
 """
 
 import os
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cached_property
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from .oversight import Announced, Look, Oversight, Sample
     from .replay import Replay
     from .retelling import Retelling
-    from .verify import Fault, Place
+    from .verify import Fault, Parts, Place
 
 How: TypeAlias = Literal["read", "print", "export"]
 """What becomes of what is shown: it is read, printed (utskrift) or taken out of the system."""
@@ -439,12 +439,19 @@ class Engine:
 
         return Place(self.store, library, self.keys, organisation, self.files.origin(organisation))
 
-    def verify(self, organisation: str) -> "list[Fault]":
-        """Check an organisation's log, payloads and indexes against each other; an empty list means all is well."""
+    def verify(
+        self, organisation: str, *, parts: "Parts | None" = None, cases: Iterable[str] | None = None
+    ) -> "list[Fault]":
+        """Check an organisation's log, payloads and indexes against each other; an empty list means all is well.
+
+        Args:
+            parts: who reads the log itself, when not this process: see :func:`stegvis.engine.verify.verify_log`.
+            cases: those that are opened; all of them otherwise.
+        """
         from .verify import verify_case, verify_log  # noqa: PLC0415 - as above
 
-        faults = list(verify_log(self.store, organisation, self.files.origin(organisation)))
-        for case in self.store.cases(organisation):
+        faults = list(verify_log(self.store, organisation, self.files.origin(organisation), parts=parts))
+        for case in self.store.cases(organisation) if cases is None else cases:
             faults.extend(verify_case(self._place(organisation, self._library_of(organisation, case)), case))
         return faults
 

@@ -184,8 +184,14 @@ class Store(Protocol):
         """The records of the access stream that name a case, whether or not there is one, in order."""
         ...
 
-    def log(self, organisation: str, *, after: int = 0, payloads: bool = True) -> Iterator[tuple[int, RecordRow]]:
-        """The organisation's whole log, both sequences, by index from ``after`` + 1 (the first index is 1).
+    def size(self, organisation: str) -> int:
+        """Index of the log's last record; 0 where there is none."""
+        ...
+
+    def log(
+        self, organisation: str, *, after: int = 0, until: int | None = None, payloads: bool = True
+    ) -> Iterator[tuple[int, RecordRow]]:
+        """The organisation's log, both sequences, by index from ``after`` + 1 (the first is 1) until there or its end.
 
         Without ``payloads`` the rows have no unit and no payload: who needs no key need not wait for the cells.
         """
@@ -194,6 +200,10 @@ class Store(Protocol):
     def cases(self, organisation: str) -> Iterator[str]: ...
     def case_heads(self, organisation: str) -> tuple[int, list[tuple[str, int, bytes]]]:
         """Where the log ends, and key, version and last leaf of every case then; all of one moment."""
+        ...
+
+    def ends(self, organisation: str) -> Iterator[tuple[str, int, bytes]]:
+        """Key, version and last leaf of every case by key, each as it is when its turn comes; never all in memory."""
         ...
 
     def deadlines(self, organisation: str, *, until: str | None = None, case: str | None = None) -> list[DeadlineRow]:

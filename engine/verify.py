@@ -4,10 +4,12 @@ This finds what changed by accident or by a careless hand. Against somebody who 
 checkpoint held elsewhere: that is the audit log's, in stegvis.adapters.audit.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
 from hashlib import sha256
-from typing import Any, NamedTuple, cast
+from operator import attrgetter
+from typing import Any, Final, NamedTuple, TypeAlias, cast
 
 import orjson
 
@@ -44,38 +46,91 @@ class Fault:
     place: int
 
 
-def verify_log(store: Store, organisation: str, log: str) -> Iterator[Fault]:
+class Span(NamedTuple):
+    """A stretch of an organisation's log: the records after one index, until another."""
+
+    organisation: str
+    log: str
+    """The log's origin."""
+    after: int
+    until: int
+
+
+class Link(NamedTuple):
+    """The first record of a case in a span: only who knows the spans before can tell whether it belongs there."""
+
+    place: int
+    cseq: int
+    numbered: bool
+    """Whether the record itself says that number."""
+    prev: str | None
+    """The leaf that it follows; None for what can be none."""
+
+    def faults(self, head: tuple[int, bytes]) -> Iterator[str]:
+        """What is wrong when a case's records before it end there."""
+        cseq, leaf = head
+        if self.cseq != cseq + 1 or not self.numbered:
+            yield "gap"
+        if self.prev != leaf.hex():
+            yield "broken_link"
+
+
+@dataclass(slots=True)
+class Part:
+    """What was found in one span, and what has to be held against the spans before it. It can be pickled."""
+
+    ends: int
+    """Index of its last record; where it has none, of the last before it."""
+    begins: tuple[int, str | None] | None = None
+    """And of its first, with its case."""
+    faults: list[Fault] = field(default_factory=list[Fault])
+    firsts: dict[str, Link] = field(default_factory=dict[str, Link])
+    """The first record of each case."""
+    heads: dict[str, tuple[int, bytes]] = field(default_factory=dict[str, tuple[int, bytes]])
+    """And number and leaf of the last."""
+    named: dict[str, tuple[int, str | None]] = field(default_factory=dict[str, tuple[int, str | None]])
+    """Every definition that is rested on, and the first record that does so."""
+
+
+Parts: TypeAlias = Callable[[Iterable[Span]], Iterable[Part]]
+"""Checks spans, each with :func:`check_span`, and answers in their order; where and how many at a time is its own."""
+
+SPAN: Final = 20_000
+"""Records in a span: what is kept of it at a time."""
+
+
+def verify_log(store: Store, organisation: str, log: str, *, parts: Parts | None = None) -> Iterator[Fault]:
     """Check an organisation's whole log without any key: bytes, leaves, case chains, and that what it names is kept.
 
-    People may go on working: a case that has moved since its records were read is followed to where it stands.
+    People may go on working: a case that has moved since its records were read is followed to where it stands. What is
+    kept in memory grows with the cases, never with the records.
+
+    Args:
+        parts: who checks the spans that the log is read in, when not this process one after the other.
     """
+    end = store.size(organisation)
+    spans = (Span(organisation, log, after, min(after + SPAN, end)) for after in range(0, end, SPAN))
     heads: dict[str, tuple[int, bytes]] = {}
     kept: set[str] = set()
     last = 0
-
-    def faults(row: RecordRow) -> list[str]:
-        said = said_by(row.body)
-        found = _row_faults(row, said, log)
-        named = _named(said) - kept
-        kept.update(named)
-        found += _definition_faults(store, named)
-        found += _sent_faults(store, organisation, said)
-        if row.cseq is not None and row.case is not None:
-            found += _link_faults(row, said, heads.get(row.case, _NOWHERE))
-            heads[row.case] = (row.cseq, row.leaf)
-        return found
-
-    for index, row in store.log(organisation, payloads=False):
-        if index != last + 1:
-            yield Fault("log_gap", row.case, index)
-        last = index
-        for code in faults(row):
-            yield Fault(code, row.case, index)
-    for case, version, head in store.case_heads(organisation)[1]:
-        for row in _since(store, organisation, case, heads.get(case, _NOWHERE)[0], version):
-            for code in faults(row):
-                yield Fault(code, case, row.cseq or 0)
-        if heads.pop(case, None) != (version, head):
+    for part in parts(spans) if parts is not None else map(partial(check_span, store), spans):
+        yield from _joined(store, part, last, heads, kept)
+        heads.update(part.heads)
+        kept.update(part.named)
+        last = part.ends
+    for case, version, head in store.ends(organisation):
+        known = heads.pop(case, _NOWHERE)
+        if known[0] < version:
+            moved = Part(0)
+            for row in _since(store, organisation, case, known[0], version):
+                said = _take_in(store, organisation, log, moved, (row.cseq or 0, row))
+                for code in _link(row, said, 0).faults(known):
+                    moved.faults.append(Fault(code, case, row.cseq or 0))
+                known = (row.cseq or 0, row.leaf)
+            yield from moved.faults
+            yield from _definition_faults(store, moved.named, kept)
+            kept.update(moved.named)
+        if known != (version, head):
             yield Fault("head_differs", case, version)
     for case, (cseq, _) in heads.items():
         yield Fault("case_missing", case, cseq)
@@ -84,59 +139,101 @@ def verify_log(store: Store, organisation: str, log: str) -> Iterator[Fault]:
 _NOWHERE = (0, b"")
 
 
+def check_span(store: Store, span: Span) -> Part:
+    """Check a stretch of a log as far as it can be checked by itself."""
+    organisation, log, after, until = span
+    part = Part(after)
+    for index, row in store.log(organisation, after=after, until=until, payloads=False):
+        said = _take_in(store, organisation, log, part, (index, row))
+        case, cseq = row.case, row.cseq
+        if part.begins is None:
+            part.begins = (index, case)
+        elif index != part.ends + 1:
+            part.faults.append(Fault("log_gap", case, index))
+        part.ends = index
+        if cseq is not None and case is not None:
+            head = part.heads.get(case)
+            link = _link(row, said, index)
+            if head is None:
+                part.firsts[case] = link
+            else:
+                part.faults += [Fault(code, case, index) for code in link.faults(head)]
+            part.heads[case] = (cseq, row.leaf)
+    return part
+
+
+def _joined(
+    store: Store, part: Part, last: int, heads: Mapping[str, tuple[int, bytes]], kept: Container[str]
+) -> list[Fault]:
+    """A part's faults, and those that show when it is held against all before it, in the order of the log."""
+    found = part.faults
+    if part.begins is not None and part.begins[0] != last + 1:
+        index, case = part.begins
+        found.append(Fault("log_gap", case, index))
+    for case, link in part.firsts.items():
+        found += [Fault(code, case, link.place) for code in link.faults(heads.get(case, _NOWHERE))]
+    found += _definition_faults(store, part.named, kept)
+    return sorted(found, key=attrgetter("place"))
+
+
+def _take_in(store: Store, organisation: str, log: str, part: Part, at: tuple[int, RecordRow]) -> Mapping[str, Any]:
+    """Check a record by itself, and note what it rests on; what it says."""
+    index, (id_, case, _, body, leaf, _, _) = at
+    said = said_by(body)
+    if leaf_hash(body) != leaf:
+        part.faults.append(Fault("leaf_differs", case, index))
+    if orjson.dumps(said, option=orjson.OPT_SORT_KEYS) != body:
+        part.faults.append(Fault("not_canonical", case, index))
+    if said.get("id") != id_ or said.get("log") != log or said.get("case") != case:
+        part.faults.append(Fault("misplaced", case, index))
+    for digest in _named(said):
+        if digest not in part.named:
+            part.named[digest] = (index, case)
+    if "hof" in said and _sent_missing(store, organisation, said["hof"]):
+        part.faults.append(Fault("handoff_missing", case, index))
+    return said
+
+
+def _link(row: RecordRow, said: Mapping[str, Any], index: int) -> Link:
+    prev = said.get("prev", "")
+    return Link(index, row.cseq or 0, said.get("cseq") == row.cseq, prev if isinstance(prev, str) else None)
+
+
 def _since(store: Store, organisation: str, case: str, after: int, until: int) -> Iterator[RecordRow]:
     """A case's records after one version, until another."""
-    if after < until:
-        for row in store.case_records(organisation, case, after=after):
-            if (row.cseq or 0) > until:
-                return
-            yield row
+    for row in store.case_records(organisation, case, after=after):
+        if (row.cseq or 0) > until:
+            return
+        yield row
 
 
-def _link_faults(row: RecordRow, said: Mapping[str, Any], head: tuple[int, bytes]) -> Iterator[str]:
-    cseq, leaf = head
-    if row.cseq != cseq + 1 or said.get("cseq") != row.cseq:
-        yield "gap"
-    if said.get("prev", "") != leaf.hex():
-        yield "broken_link"
-
-
-def _row_faults(row: RecordRow, said: Mapping[str, Any], log: str) -> list[str]:
-    found: list[str] = []
-    if leaf_hash(row.body) != row.leaf:
-        found.append("leaf_differs")
-    if orjson.dumps(said, option=orjson.OPT_SORT_KEYS) != row.body:
-        found.append("not_canonical")
-    if said.get("id") != row.id or said.get("log") != log or said.get("case") != row.case:
-        found.append("misplaced")
-    return found
-
-
-def _named(said: Mapping[str, Any]) -> set[str]:
+def _named(said: Mapping[str, Any]) -> list[str]:
     """Digests of the definitions that a record rests on."""
-    found = {str(said[name]) for name in ("def", "gui", "law") if name in said}
+    found = [str(said[name]) for name in ("def", "gui", "law") if name in said]
     for name in ("acc", "ord"):
         rested = said.get(name)
         if isinstance(rested, dict):
-            found.add(str(cast("dict[str, Any]", rested).get("def")))
+            found.append(str(cast("dict[str, Any]", rested).get("def")))
     return found
 
 
-def _definition_faults(store: Store, named: set[str]) -> Iterator[str]:
-    for digest in sorted(named):
-        found = store.definition(digest)
-        if found is None:
-            yield "definition_missing"
-        elif sha256(found[1]).hexdigest() != digest:
-            yield "definition_differs"
+def _definition_faults(
+    store: Store, named: Mapping[str, tuple[int, str | None]], kept: Container[str]
+) -> Iterator[Fault]:
+    for digest, (index, case) in named.items():
+        if digest not in kept:
+            found = store.definition(digest)
+            if found is None:
+                yield Fault("definition_missing", case, index)
+            elif sha256(found[1]).hexdigest() != digest:
+                yield Fault("definition_differs", case, index)
 
 
-def _sent_faults(store: Store, organisation: str, said: Mapping[str, Any]) -> Iterator[str]:
-    hof = said.get("hof")
-    if isinstance(hof, dict):
-        sent = cast("dict[str, Any]", hof)
-        if sent.get("dir") == "sent" and store.sent(organisation, str(sent.get("id"))) is None:
-            yield "handoff_missing"
+def _sent_missing(store: Store, organisation: str, hof: object) -> bool:
+    if not isinstance(hof, dict):
+        return False
+    sent = cast("dict[str, Any]", hof)
+    return sent.get("dir") == "sent" and store.sent(organisation, str(sent.get("id"))) is None
 
 
 def verify_case(place: Place, case: str) -> Sequence[Fault]:

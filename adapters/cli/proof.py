@@ -1,16 +1,15 @@
 """The commands that prove: judge a case anew from its log, and check that all that is stored hangs together."""
 
-import sys
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
-from stegvis.engine.ports import RecordRow
 from stegvis.engine.replay import Replay, Step, Verdict
 from stegvis.engine.saying import say_instant
-from stegvis.engine.verify import Fault, verify_log
+from stegvis.engine.verify import SPAN, Fault, Part, Parts, Span, check_span, verify_log
 from stegvis.routines.errors import BadInput, NotProved
 from stegvis.routines.text import Text
 
@@ -18,6 +17,7 @@ from .auditing import audit_log, check_receipt, checkpoints_of, contents, policy
 from .desk import Desk, desk, screen
 from .options import GOOD, KEPT, NO, Kept, Shown
 from .screen import Screen, shipped_words
+from .watching import Watch, watching
 
 if TYPE_CHECKING:
     from ..audit.note import Checkpoint
@@ -91,6 +91,7 @@ def verify(
     record: Path | None = None,
     case: Path | None = None,
     without_keys: bool = False,
+    processes: int = 1,
     kept: Kept = KEPT,
 ) -> int:
     """Check that all that is stored hangs together, and is what checkpoints kept elsewhere say it was."""
@@ -98,7 +99,7 @@ def verify(
         return check_receipt(receipt, record, policy, kept)
     if case is not None:
         return check_case(case, policy, kept)
-    with desk(kept, keyless=without_keys) as at:
+    with desk(kept, keyless=without_keys) as at, reading(at, processes) as parts, watching(at.screen) as watch:
         known = checkpoints_of(at, checkpoint, policy_of(policy)) if checkpoint else {}
         names = [*dict.fromkeys((*at.organisations(organisation), *(() if organisation else known)))]
         if checkpoint and organisation and organisation not in known:
@@ -107,12 +108,8 @@ def verify(
         compared: dict[str, Compared] = {}
         for name in names:
             if name in known:
-                compared[name] = against(at, name, known[name], audit)
-            if without_keys:
-                found[name] = list(verify_log(at.store, name, at.engine.files.origin(name)))
-                continue
-            with watching(at, name):
-                found[name] = at.engine.verify(name)
+                compared[name] = against(at, name, known[name], audit, watch)
+            found[name] = [*faults_of(at, name, parts, watch, keyless=without_keys)]
         at.screen.document(verify_json(found, compared))
         at.screen.lines(verify_lines(found, at, compared))
         return GOOD if sound(found, compared) else NO
@@ -145,13 +142,48 @@ def check_case(case: Path, policy: Path | None, shown: Shown) -> int:
     return NO
 
 
-def against(at: Desk, organisation: str, checkpoints: Sequence["Checkpoint"], audit: Path | None) -> "Compared":
+@contextmanager
+def reading(at: Desk, processes: int) -> Generator[Parts]:
+    """Who reads the log: this process, or several that are there for it.
+
+    Raises:
+        BadInput: ``bad_processes``.
+    """
+    if processes == 1:
+        yield partial(map, partial(check_span, at.store))
+        return
+    from ..audit.processes import MOST, several  # noqa: PLC0415 - loaded when it is needed
+
+    if not 1 <= processes <= MOST:
+        raise BadInput("bad_processes", most=MOST)
+    with several(at.store.database.path, processes) as parts:
+        yield parts
+
+
+def faults_of(at: Desk, organisation: str, parts: Parts, watch: Watch, *, keyless: bool) -> Iterable[Fault]:
+    """What is wrong with an organisation's log and, with keys, with all that is sealed."""
+    size = at.store.size(organisation)
+
+    def watched(spans: Iterable[Span]) -> Iterable[Part]:
+        return watch("verifying_log", parts(spans), size, each=SPAN)
+
+    if keyless:
+        return verify_log(at.store, organisation, at.engine.files.origin(organisation), parts=watched)
+    count = sum(1 for _ in at.store.cases(organisation))
+    cases = watch("verifying", at.store.cases(organisation), count)
+    return at.engine.verify(organisation, parts=watched, cases=cases)
+
+
+def against(
+    at: Desk, organisation: str, checkpoints: Sequence["Checkpoint"], audit: Path | None, watch: Watch
+) -> "Compared":
     """What comes of laying a log beside checkpoints of it, and the leaves that its signer has kept."""
     from ..audit.verify import compare  # noqa: PLC0415 - loaded when it is needed
 
     log = audit_log(at, organisation, audit)
     kept = log.tiles.leaves(max(one.size for one in checkpoints))
-    return compare((row for _, row in at.store.log(organisation, payloads=False)), checkpoints, kept)
+    rows = watch("comparing", at.store.log(organisation, payloads=False), at.store.size(organisation))
+    return compare((row for _, row in rows), checkpoints, kept)
 
 
 def sound(found: Mapping[str, Sequence[Fault]], compared: Mapping[str, "Compared"]) -> bool:
@@ -204,27 +236,3 @@ def compared_lines(compared: "Compared", organisation: Text, screen: Screen) -> 
     yield fault_line(Fault(bad.code, None, bad.first), screen)
     if bad.first != bad.last:
         yield screen.word("first_between", first=bad.first, last=bad.last)
-
-
-@contextmanager
-def watching(at: Desk, organisation: str) -> Generator[None]:
-    """Show on standard error how far a check of all cases has come, if somebody looks there."""
-    if at.screen.as_json or not sys.stderr.isatty():
-        yield
-        return
-    from rich.console import Console  # noqa: PLC0415 - only where there is a terminal to draw on
-    from rich.progress import Progress  # noqa: PLC0415 - the same
-
-    read = at.store.case_records
-    with Progress(console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task(at.screen.word("verifying"), total=sum(1 for _ in at.store.cases(organisation)))
-
-        def counted(organisation: str, case: str, *, after: int = 0) -> Iterator[RecordRow]:
-            progress.advance(task)
-            return read(organisation, case, after=after)
-
-        at.store.case_records = counted
-        try:
-            yield
-        finally:
-            del at.store.case_records

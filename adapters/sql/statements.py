@@ -117,6 +117,11 @@ class Statements:
             select(end, c.case_id, c.version, c.head).where(c.org == _org).order_by(c.case_id), "of org"
         )
 
+        later = select(c.case_id, c.version, c.head).where(c.org == _org, c.case_id > bindparam("after"))
+        self.ends = self._text(
+            later.order_by(c.case_id).limit(bindparam("count")).offset(literal_column("0")), "org after count"
+        )
+
     def _read_deadlines(self) -> None:
         c = _deadline.c
         every = select(*_after(_deadline, "org")).where(c.org == _org).order_by(c.next, c.case_id, c.run, c.deadline)

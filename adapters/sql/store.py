@@ -90,8 +90,14 @@ class SqlCases(ABC, Generic[D]):
     def looks(self, organisation: str, case: str) -> list[RecordRow]:
         return list(map(_record, self.database.rows(SQL.looks, (organisation, case))))
 
-    def log(self, organisation: str, *, after: int = 0, payloads: bool = True) -> Iterator[tuple[int, RecordRow]]:
-        end: int = self.database.rows(SQL.log_end, (organisation,))[0][0] or 0
+    def size(self, organisation: str) -> int:
+        return self.database.rows(SQL.log_end, (organisation,))[0][0] or 0
+
+    def log(
+        self, organisation: str, *, after: int = 0, until: int | None = None, payloads: bool = True
+    ) -> Iterator[tuple[int, RecordRow]]:
+        end = self.size(organisation)
+        end = end if until is None else min(until, end)
         sql = SQL.log if payloads else SQL.log_without
         for start in range(after, end, PAGE):
             rows = self.database.rows(sql, (organisation, start, min(start + PAGE, end)))
@@ -103,8 +109,13 @@ class SqlCases(ABC, Generic[D]):
 
     def case_heads(self, organisation: str) -> tuple[int, list[tuple[str, int, bytes]]]:
         rows = self.database.rows(SQL.case_heads, (organisation, organisation))
-        end = rows[0][0] if rows else self.database.rows(SQL.log_end, (organisation,))[0][0] or 0
+        end = rows[0][0] if rows else self.size(organisation)
         return end, [(case, version, head) for _, case, version, head in rows]
+
+    def ends(self, organisation: str) -> Iterator[tuple[str, int, bytes]]:
+        rows: list[tuple[Any, ...]] = [("",)]
+        while rows := self.database.rows(SQL.ends, (organisation, rows[-1][0], PAGE)):
+            yield from rows  # pyright: ignore[reportReturnType]
 
     def deadlines(self, organisation: str, *, until: str | None = None, case: str | None = None) -> list[DeadlineRow]:
         if until is None:

@@ -196,6 +196,20 @@ class StoreContract:
         store.note(HERE, (rows.access("a-2", case="c-1"),))
         heads = [(case, version, rows.standing(case, version).head) for case, version in (("c-1", 2), ("c-2", 1))]
         assert store.case_heads(HERE) == (5, heads)
+        assert list(store.ends(HERE)) == heads
+
+    def test_the_size_of_a_log_is_its_last_index(self, store: Store) -> None:
+        assert store.size(HERE) == 0
+        store.commit(rows.step(HERE, "c-1", 1))
+        store.note(HERE, (rows.access("a-1"),))
+        assert store.size(HERE) == 2
+
+    def test_a_stretch_of_a_log_is_read(self, store: Store) -> None:
+        store.note(HERE, [rows.access(f"a-{number}") for number in range(5)])
+        whole = list(store.log(HERE))
+        for after in range(6):
+            for until in range(7):
+                assert list(store.log(HERE, after=after, until=until)) == whole[after:until]
 
     def test_access_to_a_case_does_not_move_it(self, store: Store) -> None:
         store.commit(rows.step(HERE, "c-1", 1))

@@ -46,12 +46,15 @@ def copied(held: Held, to: Path) -> Path:
 class Reading(SqlStore):
     """The log, read from the file once for all that look at it."""
 
-    def log(self, organisation: str, *, after: int = 0, payloads: bool = True) -> Iterator[tuple[int, RecordRow]]:
-        return iter(self.rows(organisation, after=after, payloads=payloads))
+    def log(
+        self, organisation: str, *, after: int = 0, until: int | None = None, payloads: bool = True
+    ) -> Iterator[tuple[int, RecordRow]]:
+        rows = self.rows(organisation, payloads=payloads)
+        return (one for one in rows if after < one[0] and (until is None or one[0] <= until))
 
     @lru_cache(maxsize=1)  # noqa: B019 - a store lives as long as one attack
-    def rows(self, organisation: str, *, after: int, payloads: bool) -> list[tuple[int, RecordRow]]:
-        return list(super().log(organisation, after=after, payloads=payloads))
+    def rows(self, organisation: str, *, payloads: bool) -> list[tuple[int, RecordRow]]:
+        return list(super().log(organisation, payloads=payloads))
 
 
 def look(database: Path, held: Held, *, alone: bool = True) -> tuple[Compared, Compared | None, list[Fault]]:
