@@ -1,6 +1,7 @@
 """The definition files of one or more directories, read once, later directories in place of earlier ones by name."""
 
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 from typing import cast
 
@@ -67,6 +68,15 @@ class Sources:
 def words_of(sources: Sources) -> dict[str, Text]:
     """The library's own texts, flattened: ``file.code.key`` -> text."""
     words: dict[str, Text] = {}
+    for file in sources.names("texts"):
+        words |= _words_in(file, sources.bytes_of(file))
+    return words
+
+
+@lru_cache(maxsize=64)
+def _words_in(file: str, text: bytes) -> dict[str, Text]:
+    """The texts of one file, by its very bytes: a command reads the same for its screen and for its library."""
+    words: dict[str, Text] = {}
 
     def walk(value: Json, name: str) -> None:
         if isinstance(value, dict) and value and value.keys() <= {"sv", "en"}:
@@ -75,8 +85,7 @@ def words_of(sources: Sources) -> dict[str, Text]:
             for key, inner in value.items():
                 walk(inner, f"{name}.{key}")
 
-    for file in sources.names("texts"):
-        walk(sources.document(file).data, Path(file).stem)
+    walk(read(text, file).data, Path(file).stem)
     return words
 
 

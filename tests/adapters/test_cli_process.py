@@ -23,6 +23,20 @@ def test_good_answers_go_to_standard_output_and_errors_do_not(tmp_path: Path) ->
     assert "[missing_argument]" in bad.err
 
 
+def test_a_command_looks_for_no_plugins_that_would_see_what_people_write() -> None:
+    code = """
+from stegvis.adapters.cli import main
+from pydantic.plugin import _loader
+try:
+    main(["guide", "--help"])
+finally:
+    print(_loader._plugins)
+"""
+    env = {name: value for name, value in os.environ.items() if name != "PYDANTIC_DISABLE_PLUGINS"}
+    done = subprocess.run([sys.executable, "-c", code], env=env, check=True, capture_output=True, text=True)
+    assert done.stdout.splitlines()[-1] == "None"
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a shell")
 def test_a_reader_who_has_had_enough_is_no_error() -> None:
     done = subprocess.run(

@@ -15,7 +15,7 @@ from stegvis.routines.findings import BadDefinition
 from stegvis.routines.library import PROVED, SHIPPED, Library, assemble, load
 from stegvis.routines.ondemand import OnDemand, laid_over
 from stegvis.routines.proved import fingerprint, recall, remember
-from stegvis.routines.sources import Sources
+from stegvis.routines.sources import Sources, words_of
 
 from .broken import GOOD
 
@@ -185,3 +185,10 @@ def test_what_could_not_be_made_is_tried_again() -> None:
     with pytest.raises(OSError, match="torn"):
         values["a"]
     assert values["a"] == "made"
+
+
+def test_texts_are_read_anew_when_their_bytes_differ(tmp_path: Path) -> None:
+    (tmp_path / "texts").mkdir()
+    for said in ("Först", "Sedan", "Först"):
+        (tmp_path / "texts" / "own.yaml").write_text(f"greeting: {{ sv: {said} }}\n", "utf-8")
+        assert words_of(Sources([tmp_path]))["own.greeting"].sv == said
