@@ -333,10 +333,12 @@ def exchanged(heads: Heads) -> Heads:
     return dict(zip(heads, reversed(heads.values()), strict=True))
 
 
-def said_again(upto: int) -> Callable[[Open], None]:
-    """A true word on where the cases stood once, said late."""
+def said_again(upto: int, *cases: str) -> Callable[[Open], None]:
+    """A true word on where the cases stood once, said late; before it those cases are opened."""
 
     def do(one: Open) -> None:
+        opened = json.loads(one.lines[SECOND - 1])
+        one.lines = [*one.lines, *(canonical({**opened, "id": case, "case": case}) for case in cases)]
         said = {**json.loads(one.lines[SIZE - 1]), "id": "0" * 32, **heads_said(heads_at(one.lines[:upto]), upto)}
         one.lines = [*one.lines, canonical(said)]
 
@@ -488,6 +490,7 @@ WAYS = {
 TRUE: dict[str, Callable[[Open], None]] = {
     "a word on where the cases stood earlier": said_again(SIZE - 9),
     "a word on where the first case stood": said_again(1),
+    "a word on cases that came in another order than that of their keys": said_again(SIZE + 2, "f" * 32, "1" * 32),
     "a word on the first day, again": said_again(EARLIER),
     # Nobody can miss what whoever has the key never let be said; a checkpoint from before would.
     "no word on the cases": key_too(deleted(SIZE)),
