@@ -61,7 +61,7 @@ def read_policy(data: bytes) -> Policy:
     """The policy that a file holds.
 
     Raises:
-        BadInput: ``bad_policy``, with the line; ``bad_vkey``.
+        BadInput: ``bad_policy``, with the line, 0 for signs that may stand in none; ``quorum_missing``; ``bad_vkey``.
     """
     reading = _Reading()
     if not _ALLOWED.fullmatch(data):
@@ -71,7 +71,7 @@ def read_policy(data: bytes) -> Policy:
         if kind and not kind.startswith("#") and not reading.take(kind, words):
             raise BadInput("bad_policy", line=number)
     if reading.quorum is None:
-        raise BadInput("bad_policy", line=0)
+        raise BadInput("quorum_missing")
     return Policy(tuple(reading.logs), reading.witnesses, reading.groups, reading.quorum, reading.urls)
 
 

@@ -91,8 +91,6 @@ def test_what_may_stand_in_a_policy_stands_there() -> None:
 @pytest.mark.parametrize(
     ("text", "line"),
     [
-        ("", 0),
-        (LOG, 0),
         (f"{LOG}quorum\n", 2),
         (f"{LOG}quorum none none\n", 2),
         (f"{LOG}quorum none\nquorum none\n", 3),
@@ -130,6 +128,12 @@ def test_what_may_not_stand_in_a_policy_is_told_by_its_line(text: str, line: int
     with pytest.raises(BadInput, match="bad_policy:") as error:
         policy(text)
     assert error.value.details["line"] == line
+
+
+@pytest.mark.parametrize("text", ["", LOG, LINES])
+def test_a_policy_that_says_nothing_of_witnesses_is_told_which_line_it_lacks(text: str) -> None:
+    with pytest.raises(BadInput, match="quorum_missing"):
+        policy(text)
 
 
 def test_a_key_in_a_policy_is_a_key() -> None:
