@@ -5,7 +5,7 @@ from datetime import date
 from typing import Any, TypeAlias, cast
 
 from stegvis.routines.library import Library
-from stegvis.routines.rules import Move
+from stegvis.routines.rules import Move, Rules
 
 from .decide import decide, rules_of
 from .handoffs import protected_fact
@@ -84,7 +84,7 @@ def command_of(library: Library, case: Case | None, event: Event, sent: Message 
             if received is not None and received["dir"] == "received":
                 message = _message(head, received, facts)
                 if sent is not None:
-                    message, form = sent, opening_form(library.by_digest[head["def"]], sent, head["at"])
+                    message, form = sent, _opened_by(library.by_digest[head["def"]], sent, head, facts)
             kind: Any = "receive" if message is not None else "open"
             return Command(
                 kind=kind,
@@ -121,6 +121,13 @@ def command_of(library: Library, case: Case | None, event: Event, sent: Message 
             move = _move(library, case, head)
             form = {} if move is None or move.kind == "approve" else form_of(facts)
             return Command(kind="take", trigger=head.get("trg", ""), form=form, **common), actor
+
+
+def _opened_by(rules: Rules, sent: Message, head: Head, facts: Facts) -> Mapping[str, object]:
+    """The form with which a hand-off opened its run. When it arrived was noted before the step, by the receiver."""
+    arrived = rules.routine.receives.arrived if rules.routine.receives is not None else None
+    noted = facts.get(f"{rules.opening.form}.{arrived}")
+    return opening_form(rules, sent, noted if isinstance(noted, str) else head["at"])
 
 
 def _move(library: Library, case: Case | None, head: Head) -> Move | None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from copy import deepcopy
+from datetime import timedelta
 from typing import Any, cast
 
 import pytest
@@ -75,6 +76,18 @@ def test_an_answer_is_reproduced_where_the_senders_log_is_at_hand_and_attested_e
     both = judged(world, log, senders(world))
     assert both == [REPRODUCED] * len(log)
     assert {step.verdict for step in world.engine.replay(ferry, actor=WORKER).steps} == {"reproduced"}
+
+
+@settings(deadline=None, max_examples=25)
+@given(seed=st.integers(0, 2**32))
+def test_an_honest_log_is_reproduced_whatever_time_the_machine_took(seed: int) -> None:
+    """Found by interleavings: when a hand-off arrived is noted before the step, and was taken for the step's time."""
+    player = Player(seed)
+    player.world.clock.step = timedelta(microseconds=7)
+    player.play(35)
+    for organisation, case in player.cases():
+        log = events(player.world, organisation, case)
+        assert judged(player.world, log, senders(player.world)) == [REPRODUCED] * len(log)
 
 
 def test_a_no_that_is_made_a_yes_in_the_receivers_own_log_is_found() -> None:

@@ -95,12 +95,14 @@ def asking_toys() -> Library:
 
 
 class Turned:
-    """A clock that stands still until it is turned."""
+    """A clock that stands still until it is turned; with a ``step`` it goes on at every look, as real ones do."""
 
     def __init__(self, now: datetime = START) -> None:
         self.now = now
+        self.step = timedelta()
 
     def __call__(self) -> datetime:
+        self.now += self.step
         return self.now
 
     def turn(self, **by: float) -> datetime:
