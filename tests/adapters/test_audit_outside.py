@@ -23,6 +23,7 @@ from stegvis.adapters.audit.tree import Tree, consistent
 from stegvis.engine.sealing import leaf_hash
 from stegvis.routines.errors import StegvisError
 
+from ..evidence import keep
 from .bundles import TRUE, WAYS, Open, broken, room, verified
 from .held import SHORT, Held, hold
 from .signers import ORIGIN, Key
@@ -178,7 +179,14 @@ class Asker:
         return [make() if number % 2 else self.broken(make()) for number in range(count)]
 
 
-@pytest.mark.parametrize("command", [go, node, python])
+JUDGES: dict[Callable[[], list[str | Path]], str] = {
+    go: "golang.org/x/mod/sumdb",
+    node: "@sigstore/verify",
+    python: "sigstore for Python",
+}
+
+
+@pytest.mark.parametrize("command", JUDGES)
 def test_receipts_are_judged_alike(held: Held, command: Callable[[], list[str | Path]]) -> None:
     program, asker = command(), Asker(held)
     questions = asker.questions(COUNT, asker.receipt)
@@ -187,6 +195,7 @@ def test_receipts_are_judged_alike(held: Held, command: Callable[[], list[str | 
     assert 0 < sum(mine[::2]) < COUNT // 8  # an index or a size that chance left as it was, or of the same shape
     theirs = asked(program, questions)
     assert [one for one, we, they in zip(questions, mine, theirs, strict=True) if we is not they] == []
+    keep("proofs", f"receipts, good and broken, judged as by {JUDGES[command]}", COUNT, "")
 
 
 def test_growth_is_judged_alike_by_go(held: Held) -> None:
@@ -196,6 +205,7 @@ def test_growth_is_judged_alike_by_go(held: Held) -> None:
     assert all(mine[1::2])
     theirs = asked(program, questions)
     assert [one for one, we, they in zip(questions, mine, theirs, strict=True) if we is not they] == []
+    keep("proofs", f"growth from one checkpoint to another, good and broken, judged as by {JUDGES[go]}", COUNT, "")
 
 
 def test_bundles_are_judged_alike_by_go(tmp_path: Path) -> None:
@@ -225,6 +235,7 @@ def test_bundles_are_judged_alike_by_go(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr[-2000:]
     found = dict(zip(folders, done.stdout.split(), strict=True))
     assert [name for name, said in found.items() if said == "1"] == ["good", *TRUE]
+    keep("proofs", "bundles, good and broken, judged alike by verify.py and by the Go program", len(folders), "")
 
 
 def test_signatures_are_judged_alike_by_openssl(held: Held, tmp_path: Path) -> None:
@@ -233,7 +244,8 @@ def test_signatures_are_judged_alike_by_openssl(held: Held, tmp_path: Path) -> N
     asker = Asker(held)
     key = Ed25519PublicKey.from_public_bytes(Key().verifier.key)
     (tmp_path / "key").write_bytes(key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
-    for number in range(max(20, round(500 * SCALE))):
+    count = max(20, round(500 * SCALE))
+    for number in range(count):
         note = read_note(asker.receipt()["note"].encode())
         said = note.signatures[0].said
         if number % 2:
@@ -245,3 +257,4 @@ def test_signatures_are_judged_alike_by_openssl(held: Held, tmp_path: Path) -> N
             ["openssl", "pkeyutl", "-verify", "-pubin", "-rawin", *files], capture_output=True, check=False
         )
         assert (done.returncode == 0) is (number % 2 == 0) is Key().verifier.holds(note.text.encode(), said)
+    keep("proofs", "signatures of checkpoints, good and broken, judged as by openssl", count, "")

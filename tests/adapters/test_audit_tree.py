@@ -4,6 +4,7 @@ import os
 from functools import lru_cache
 from hashlib import sha256
 from random import Random
+from time import process_time
 
 import pytest
 from hypothesis import given
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 from stegvis.adapters.audit.tree import EMPTY, HASH, Frontier, Tree, consistent, included, node_hash
 
+from ..evidence import keep
 from ..often import often
 
 SCALE = float(os.environ.get("STEGVIS_SCALE", "1"))
@@ -118,8 +120,11 @@ def test_every_proof_of_every_small_tree_holds() -> None:
 
 @pytest.mark.deep
 def test_every_proof_of_every_tree_to_1100_holds() -> None:
-    for size in range(1, MOST + 1, max(1, round(1 / SCALE) // 5)):
+    began, sizes = process_time(), range(1, MOST + 1, max(1, round(1 / SCALE) // 5))
+    for size in sizes:
         prove_all(size)
+    what = f"every inclusion and every consistency of each tree of 1 to {MOST} leaves: held"
+    keep("proofs", what, 2 * sum(sizes), round(process_time() - began))
 
 
 @given(size=sizes, data=st.data())
@@ -170,9 +175,10 @@ def test_a_flipped_bit_is_refused() -> None:
 
 @pytest.mark.deep
 def test_a_million_flipped_bits_are_refused() -> None:
-    chance = Random(2)
-    for _ in range(round(500_000 * SCALE)):  # two each: an inclusion and a consistency
+    began, chance, count = process_time(), Random(2), round(500_000 * SCALE)
+    for _ in range(count):  # two each: an inclusion and a consistency
         flip_one(chance, chance.randrange(1, MOST + 1))
+    keep("proofs", "one bit of a leaf, a root or a proof flipped: refused", 2 * count, round(process_time() - began))
 
 
 @given(size=sizes, data=st.data())
